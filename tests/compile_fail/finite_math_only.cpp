@@ -1,0 +1,5 @@
+// error: qat defines every result to the bit and cannot do so under fast-math: remove -ffast-math
+// flags: -ffinite-math-only
+#include <qat/config.hpp>
+
+int main() { return 0; }
