@@ -142,6 +142,12 @@ std::vector<float> corpus() {
 
 }  // namespace
 
+TYPE_TO_STRING_AS("exp", exp_case);
+TYPE_TO_STRING_AS("log", log_case);
+TYPE_TO_STRING_AS("sin", sin_case);
+TYPE_TO_STRING_AS("cos", cos_case);
+TYPE_TO_STRING_AS("rsqrt", rsqrt_case);
+
 TEST_CASE_TEMPLATE("elementary: errors of a stride over all floats stay within the documented ulp", Case, exp_case,
                    log_case, sin_case, cos_case, rsqrt_case) {
   const worst_case worst = measure<Case>(0, all_floats, 16381);
@@ -222,7 +228,7 @@ TEST_CASE("elementary: one hash on every compiler and flag and instruction set")
     add(core::pow(x, 0.37f));
     add(core::pow(10000.0f, x));
   }
-  CHECK(hash == 0u);
+  CHECK(hash == 0x53e267825d57b6bdu);
 }
 
 TEST_CASE("exp: special values") {
@@ -292,7 +298,6 @@ TEST_CASE("rsqrt: is one rounded root and one rounded division") {
 }
 
 TEST_CASE("pow: the frequencies of RoPE and the powers of AdamW stay within the documented ulp") {
-  // long double on x86, double elsewhere on some systems: both carry at least 29 bits more than the result.
   const auto error = [](float x, float y) {
     return ulp_error(core::pow(x, y), std::pow(static_cast<double>(x), static_cast<double>(y)));
   };
