@@ -2,4 +2,6 @@
 // flags: -std=c++17
 #include <qat/config.hpp>
 
-int main() { return 0; }
+int main() {
+  return 0;
+}

@@ -9,4 +9,6 @@ using W = qat::bits<16>;
 using W = qat::bits<8>;
 #endif
 
-int main() { return W::value == 8 ? 0 : 1; }
+int main() {
+  return W::value == 8 ? 0 : 1;
+}

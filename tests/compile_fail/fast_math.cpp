@@ -2,4 +2,6 @@
 // flags: -ffast-math
 #include <qat/config.hpp>
 
-int main() { return 0; }
+int main() {
+  return 0;
+}
