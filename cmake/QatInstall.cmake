@@ -5,7 +5,9 @@ include(CMakePackageConfigHelpers)
 
 set(qat_package_dir "${CMAKE_INSTALL_DATADIR}/cmake/qat")
 
-install(TARGETS qat EXPORT qatTargets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(TARGETS qat EXPORT qatTargets
+  FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+  FILE_SET bodies DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(EXPORT qatTargets NAMESPACE qat:: DESTINATION "${qat_package_dir}")
 
 configure_package_config_file(cmake/qatConfig.cmake.in "${PROJECT_BINARY_DIR}/qatConfig.cmake"

@@ -6,4 +6,6 @@ namespace {
 #include "calls.inc"
 }  // namespace
 
-std::uint64_t calls_of_first_unit() { return all_calls(); }
+std::uint64_t calls_of_first_unit() {
+  return all_calls();
+}

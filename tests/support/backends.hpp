@@ -42,18 +42,16 @@ std::string for_each_simd(F&& f) {
   return names;
 }
 
-/// Runs the last task first.
-struct reverse_executor {
-  template <class F>
-  void run(std::size_t count, F&& f) {
-    while (count != 0) f(--count);
-  }
-};
+/// Runs tasks in an unusual order: the last one first, or each on a thread of its own.
+struct test_executor {
+  bool threaded = false;
 
-/// One thread a task.
-struct thread_per_task_executor {
   template <class F>
   void run(std::size_t count, F&& f) {
+    if (!threaded) {
+      while (count != 0) f(--count);
+      return;
+    }
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < count; ++i) threads.emplace_back([&f, i] { f(i); });
     for (std::thread& thread : threads) thread.join();

@@ -29,7 +29,7 @@ inline std::optional<std::string> data_file(const std::string& relative) {
 inline bool long_tests_run() {
   const char* all = std::getenv("QAT_TEST_ALL");
   if (all != nullptr && std::string(all) == "1") return true;
-  MESSAGE("skipped: long test; tests/run --all runs it");
+  MESSAGE("skipped: long test; tests/run --all (QAT_TEST_ALL=1) runs it");
   return false;
 }
 

@@ -265,7 +265,13 @@ template <class Arch>
 template <class Arch>
 [[nodiscard]] QAT_INLINE int_batch<Arch> select(xsimd::batch_bool<std::int32_t, Arch> mask,
                                                 int_batch<Arch> a, int_batch<Arch> b) noexcept {
-  return xsimd::select(mask, a, b);
+#if defined(__AVX512F__)
+  // xsimd 8.1's does not compile here under g++ -O0.
+  if constexpr (std::is_base_of_v<xsimd::avx512f, Arch>)
+    return _mm512_mask_blend_epi32(mask.data, b.data, a.data);
+  else
+#endif
+    return xsimd::select(mask, a, b);
 }
 [[nodiscard]] QAT_INLINE constexpr float select(bool mask, float a, float b) noexcept {
   return mask ? a : b;
@@ -405,22 +411,38 @@ template <class Arch>
   return b < a ? b : a;
 }
 
-/// Max and min of the lanes of an integer batch.
+/// Max of the lanes of an integer batch.
 template <class Arch>
 [[nodiscard]] QAT_INLINE std::int32_t reduce_max(int_batch<Arch> x) noexcept {
-  std::int32_t lanes[lane_count<Arch>];
-  x.store_unaligned(lanes);
-  std::int32_t result = lanes[0];
-  for (std::size_t i = 1; i < lane_count<Arch>; ++i) result = core::max(result, lanes[i]);
-  return result;
+#if defined(__AVX2__)
+  // Halves of registers instead of a pass through memory: short groups end in this every few loads.
+  if constexpr (std::is_base_of_v<xsimd::avx2, Arch> || std::is_base_of_v<xsimd::avx512f, Arch>) {
+    __m256i wide = _mm256_setzero_si256();
+#if defined(__AVX512F__)
+    if constexpr (sizeof(x.data) == 64)
+      wide = _mm256_max_epi32(_mm512_castsi512_si256(x.data), _mm512_extracti64x4_epi64(x.data, 1));
+    else
+#endif
+      wide = x.data;
+    __m128i m = _mm_max_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));
+    return _mm_cvtsi128_si32(m);
+  }
+#endif
+  {
+    std::int32_t lanes[lane_count<Arch>];
+    x.store_unaligned(lanes);
+    std::int32_t result = lanes[0];
+    for (std::size_t i = 1; i < lane_count<Arch>; ++i) result = core::max(result, lanes[i]);
+    return result;
+  }
 }
+
+/// Min of the lanes of an integer batch.
 template <class Arch>
 [[nodiscard]] QAT_INLINE std::int32_t reduce_min(int_batch<Arch> x) noexcept {
-  std::int32_t lanes[lane_count<Arch>];
-  x.store_unaligned(lanes);
-  std::int32_t result = lanes[0];
-  for (std::size_t i = 1; i < lane_count<Arch>; ++i) result = core::min(result, lanes[i]);
-  return result;
+  return ~core::reduce_max(int_batch<Arch>(~x));  // ~ reverses the order of integers
 }
 
 /// Max and min of the lanes of a float batch in the order of order_key: -0 < +0, a positive NaN above all, a negative NaN

@@ -76,14 +76,14 @@ struct binary_parts {
 
 /// Exponential function.
 ///
-///   e^x = 2^n * e^r,  n = round(x / ln 2),  |r| <= ln(2) / 2,  e^r = 1 + (r + r^2 q(r)), q of degree 5
+///   e^x = 2^n * e^r,  n = round(x / ln 2),  |r| <= ln(2) / 2,  e^r = 1 + r + r^2 q(r), q of degree 5
 ///
 /// Valid   all floats: x >= 88.72284 gives infinity, x <= -103.97208 gives +0, subnormal results are rounded once more; NaN
 ///         stays NaN.
-/// Error   <= @EXP@ ulp (all floats); approximation 2^-31.1.
-/// Cost    7 fma and about 12 other operations.
+/// Error   <= 0.777 ulp (all floats); approximation 2^-31.1.
+/// Cost    9 fma and about 16 other operations.
 template <float_lanes V, class Arch = arch_of<V>>
-[[nodiscard]] V exp(V x) noexcept {
+[[nodiscard]] QAT_INLINE V exp(V x) noexcept {
   // Beyond these the result is infinity or zero anyway; NaN fails both comparisons and stays.
   x = core::select(x > V(89.0f), V(89.0f), x);
   x = core::select(x < V(-104.0f), V(-104.0f), x);
@@ -109,10 +109,10 @@ template <float_lanes V, class Arch = arch_of<V>>
 /// k ln 2 + f is kept as a sum of two floats, so that results near zero lose nothing.
 ///
 /// Valid   all floats: +-0 gives -infinity, x < 0 gives NaN, infinity stays, NaN stays; subnormals are exact inputs.
-/// Error   <= @LOG@ ulp (all floats); approximation 2^-29.2.
+/// Error   <= 0.836 ulp (all floats); approximation 2^-29.2.
 /// Cost    12 fma and about 18 other operations.
 template <float_lanes V, class Arch = arch_of<V>>
-[[nodiscard]] V log(V x) noexcept {
+[[nodiscard]] QAT_INLINE V log(V x) noexcept {
   const detail::binary_parts<V> parts(x);
   const V f = parts.m - V(1.0f);
   const V s = f * f;
@@ -181,9 +181,9 @@ struct split_log2 {
   }
 };
 
-/// 2^(high + low) for |high| <= 250 and |low| <= 2^-16: 1 + r p(r) on |r| <= 1/2, p of degree 6.
+/// 2^(high + low) for |high| <= 250 and |low| <= 2^-16: 1 + r ln 2 + r^2 p(r) on |r| <= 1/2, p of degree 5.
 ///
-/// Error  about 0.6 ulp; approximation 2^-27.6.
+/// Error  approximation 2^-27.6, of which most is ln 2 in one float.
 template <class V>
 [[nodiscard]] QAT_INLINE V exp2_of_sum(V high, V low) noexcept {
   const nearest_integer<V> n(V(high + V(nearest_integer<V>::magic)));
@@ -208,8 +208,9 @@ template <class V>
 ///
 /// Valid   all floats, with the special values of IEEE 754 pow: x^0 = 1^y = 1 even for NaN; (-1)^(+-inf) = 1; x < 0 with a
 ///         finite y that is no integer gives NaN; zeros and infinities keep the sign for odd integers y.
-/// Error   <= @POW@ ulp (measured on @POWSET@).
-/// Cost    about 25 fma, two divisions and 50 other operations.
+/// Error   <= 0.85 ulp (not exhaustive: the maximum over 50 million pairs was 0.824, at subnormal
+///         results; 0.75 for RoPE, bases 10^4 to 10^7 and all exponents -i / 2^22).
+/// Cost    about 26 fma, two divisions and 60 other operations.
 template <float_lanes V, class Arch = arch_of<V>>
 [[nodiscard]] V pow(V x, V y) noexcept {
   using I = integer_lanes<V>;
@@ -254,7 +255,7 @@ struct sine_cosine {
 ///
 /// Valid   all floats: infinities and NaN give NaN; sin(-0) = -0. Lanes with |x| > 2^20 (a context of a million positions)
 ///         are reduced one by one in integers, with 96 bits of 2/pi.
-/// Error   sine <= @SIN@ ulp, cosine <= @COS@ ulp (all floats); approximation 2^-32.3 and 2^-36.7.
+/// Error   sine <= 0.729 ulp, cosine <= 0.731 ulp (all floats); approximation 2^-32.3 and 2^-36.7.
 /// Cost    about 18 fma and 35 other operations for both.
 template <float_lanes V, class Arch = arch_of<V>>
 [[nodiscard]] sine_cosine<V> sin_cos(V x) noexcept {
@@ -293,7 +294,7 @@ template <float_lanes V, class Arch = arch_of<V>>
 ///
 ///   sin x
 ///
-/// Error  <= @SIN@ ulp (all floats).
+/// Error  <= 0.729 ulp (all floats).
 template <float_lanes V, class Arch = arch_of<V>>
 [[nodiscard]] V sin(V x) noexcept {
   return core::sin_cos<V, Arch>(x).sine;
@@ -303,7 +304,7 @@ template <float_lanes V, class Arch = arch_of<V>>
 ///
 ///   cos x
 ///
-/// Error  <= @COS@ ulp (all floats).
+/// Error  <= 0.731 ulp (all floats).
 template <float_lanes V, class Arch = arch_of<V>>
 [[nodiscard]] V cos(V x) noexcept {
   return core::sin_cos<V, Arch>(x).cosine;
@@ -314,10 +315,10 @@ template <float_lanes V, class Arch = arch_of<V>>
 ///   fl32(1 / fl32(sqrt(x)))
 ///
 /// Valid  all floats: +-0 gives +-infinity, x < 0 NaN, infinity +0.
-/// Error  <= @RSQRT@ ulp (all floats).
+/// Error  <= 1.491 ulp (all floats).
 /// Cost   one square root, one division.
 template <float_lanes V, class Arch = arch_of<V>>
-[[nodiscard]] V rsqrt(V x) noexcept {
+[[nodiscard]] QAT_INLINE V rsqrt(V x) noexcept {
   return core::divide(V(1.0f), core::sqrt(x));
 }
 

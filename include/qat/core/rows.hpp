@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 /// \file
@@ -51,13 +52,25 @@ QAT_INLINE void for_each_64(const float* x, std::size_t n, float padding, F&& f)
   f(rest);
 }
 
+/// registers[0] = the combination of all: register j with register j + N / 2, and so on for each half.
+template <std::size_t N, class Batch, class Combine>
+QAT_INLINE void fold_registers(Batch* registers, Combine&& combine) {
+  if constexpr (N > 1) {
+    detail::repeat<N / 2>([&](auto j) __attribute__((always_inline)) {
+      registers[j] = combine(registers[j], registers[j + N / 2]);
+    });
+    detail::fold_registers<N / 2>(registers, combine);
+  }
+}
+
 /// The 64 lanes folded to one number. `accumulators` is overwritten.
 template <class Arch, std::size_t N>
 [[nodiscard]] QAT_INLINE float fold(float_batch<Arch> (&accumulators)[N]) noexcept {
   static_assert(N * lane_count<Arch> == row_lanes);
-  for (float_batch<Arch>& a : accumulators) a = core::opaque(a);
-  for (std::size_t half = N / 2; half > 0; half /= 2)
-    for (std::size_t j = 0; j < half; ++j) accumulators[j] += accumulators[j + half];
+  detail::repeat<N>([&](auto j) __attribute__((always_inline)) {
+    accumulators[j] = core::opaque(accumulators[j]);
+  });
+  detail::fold_registers<N>(accumulators, [](auto a, auto b) { return decltype(a)(a + b); });
   float lanes[lane_count<Arch>];
   core::store(lanes, accumulators[0]);
   for (std::size_t half = lane_count<Arch> / 2; half > 0; half /= 2)
@@ -83,14 +96,16 @@ template <class Arch = default_arch>
 [[nodiscard]] float absmax(const float* x, std::size_t n) noexcept {
   constexpr std::size_t registers = detail::registers_per_row_step<Arch>;
   int_batch<Arch> largest[registers];
-  for (int_batch<Arch>& l : largest) l = int_batch<Arch>(0);
+  detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
+    largest[r] = int_batch<Arch>(0);
+  });
   detail::for_each_64(x, n, 0.0f, [&](const float* p) __attribute__((always_inline)) {
     detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
       largest[r] = core::max(largest[r],
                              core::magnitude_bits(core::load<Arch>(p + r * lane_count<Arch>)));
     });
   });
-  for (std::size_t r = 1; r < registers; ++r) largest[0] = core::max(largest[0], largest[r]);
+  detail::fold_registers<registers>(largest, [](auto a, auto b) { return core::max(a, b); });
   return core::float_of_bits(core::reduce_max(largest[0]));
 }
 
@@ -107,8 +122,9 @@ template <class Arch = default_arch>
   if (n == 0) return {core::float_of_bits(0x7f800000), core::negate(core::float_of_bits(0x7f800000))};
   constexpr std::size_t registers = detail::registers_per_row_step<Arch>;
   int_batch<Arch> low[registers], high[registers];
-  for (std::size_t r = 0; r < registers; ++r)
+  detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
     low[r] = high[r] = int_batch<Arch>(core::order_key(core::bits_of(x[0])));
+  });
   detail::for_each_64(x, n, x[0], [&](const float* p) __attribute__((always_inline)) {
     detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
       const int_batch<Arch> key =
@@ -117,10 +133,8 @@ template <class Arch = default_arch>
       high[r] = core::max(high[r], key);
     });
   });
-  for (std::size_t r = 1; r < registers; ++r) {
-    low[0] = core::min(low[0], low[r]);
-    high[0] = core::max(high[0], high[r]);
-  }
+  detail::fold_registers<registers>(low, [](auto a, auto b) { return core::min(a, b); });
+  detail::fold_registers<registers>(high, [](auto a, auto b) { return core::max(a, b); });
   return {core::float_of_bits(core::order_key(core::reduce_min(low[0]))),
           core::float_of_bits(core::order_key(core::reduce_max(high[0])))};
 }
@@ -137,7 +151,9 @@ template <class Arch = default_arch>
 [[nodiscard]] float sum(const float* x, std::size_t n) noexcept {
   constexpr std::size_t registers = detail::registers_per_row_step<Arch>;
   float_batch<Arch> lanes[registers];
-  for (float_batch<Arch>& l : lanes) l = float_batch<Arch>(0.0f);
+  detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
+    lanes[r] = float_batch<Arch>(0.0f);
+  });
   detail::for_each_64(x, n, 0.0f, [&](const float* p) __attribute__((always_inline)) {
     detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
       // Opaque: a product that was stored to x must not be fused into this sum after inlining.
@@ -159,7 +175,9 @@ template <class Arch = default_arch>
 [[nodiscard]] float sum_of_squares(const float* x, std::size_t n) noexcept {
   constexpr std::size_t registers = detail::registers_per_row_step<Arch>;
   float_batch<Arch> lanes[registers];
-  for (float_batch<Arch>& l : lanes) l = float_batch<Arch>(0.0f);
+  detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
+    lanes[r] = float_batch<Arch>(0.0f);
+  });
   detail::for_each_64(x, n, 0.0f, [&](const float* p) __attribute__((always_inline)) {
     detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
       const float_batch<Arch> v = core::load<Arch>(p + r * lane_count<Arch>);
@@ -181,7 +199,9 @@ template <class Arch = default_arch>
 [[nodiscard]] float dot(const float* x, const float* y, std::size_t n) noexcept {
   constexpr std::size_t registers = detail::registers_per_row_step<Arch>;
   float_batch<Arch> lanes[registers];
-  for (float_batch<Arch>& l : lanes) l = float_batch<Arch>(0.0f);
+  detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
+    lanes[r] = float_batch<Arch>(0.0f);
+  });
   const auto step = [&](const float* p, const float* q) __attribute__((always_inline)) {
     detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
       lanes[r] = core::fma(core::load<Arch>(p + r * lane_count<Arch>),

@@ -1,8 +1,9 @@
-#include "levels.hpp"
-
 #include <qat/quant.hpp>
 
-std::vector<float> levels_of_first_unit(const std::vector<float>& x, std::size_t rows, std::size_t cols) {
+#include "levels.hpp"
+
+std::vector<float> levels_of_first_unit(const std::vector<float>& x, std::size_t rows,
+                                        std::size_t cols) {
   using W4 = qat::Quantizer<qat::bits<4>, qat::per_channel>;
   const qat::matrix_view<const float> in{x.data(), rows, cols};
   std::vector<float> levels(x.size());

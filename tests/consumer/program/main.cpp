@@ -1,6 +1,6 @@
-#include "levels.hpp"
-
 #include <cstdio>
+
+#include "levels.hpp"
 
 int main() {
 #if defined(__x86_64__)

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <qat/core/contracts.hpp>
+#include <qat/core/elementary.hpp>
+#include <qat/core/execution.hpp>
+#include <qat/core/float_arithmetic.hpp>
+#include <qat/core/float_environment.hpp>
+#include <qat/core/half.hpp>
+#include <qat/core/matrix_view.hpp>
+#include <qat/core/parallel_for.hpp>
+#include <qat/core/philox.hpp>
+#include <qat/core/rows.hpp>
+#include <qat/fwd.hpp>
+#include <qat/kernels/code_product.hpp>
+#include <qat/kernels/quantize_pack.hpp>
+#include <qat/kernels/rms_norm_quantize.hpp>
+#include <qat/policy/bits.hpp>
+#include <qat/policy/concepts.hpp>
+#include <qat/policy/gradient.hpp>
+#include <qat/policy/granularity.hpp>
+#include <qat/policy/grid.hpp>
+#include <qat/policy/range.hpp>
+#include <qat/policy/rounding.hpp>
+#include <qat/policy/scale_application.hpp>
+#include <qat/policy/scale_format.hpp>
+#include <qat/policy/symmetry.hpp>
+#include <qat/quant/calibrate.hpp>
+#include <qat/quant/error_stats.hpp>
+#include <qat/quant/fake_quantize.hpp>
+#include <qat/quant/fake_quantize_backward.hpp>
+#include <qat/quant/gradient_mask.hpp>
+#include <qat/quant/legality.hpp>
+#include <qat/quant/pack.hpp>
+#include <qat/quant/parameters.hpp>
+#include <qat/quant/quantize.hpp>
+#include <qat/quant/quantizer.hpp>
+#include <qat/version.hpp>
+
+/// \file
+/// The quantization core: floors 0 to 3. Includes neither Eigen nor <thread>.

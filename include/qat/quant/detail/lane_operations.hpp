@@ -1,0 +1,130 @@
+#pragma once
+
+#include <qat/core/batch.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+/// \file
+/// What quantizing rows needs of the registers and xsimd 8.1 does not name: a mask as bits, floats narrowed to bytes
+/// and back, streaming stores.
+
+namespace qat::detail {
+
+/// Bit i is lane i.
+template <class Arch, class Bool>
+QAT_INLINE std::uint64_t lane_mask(Bool lanes) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(core::float_batch<Arch>) == 64)
+    return static_cast<std::uint64_t>(static_cast<std::uint16_t>(lanes.data));
+#endif
+#if defined(__AVX__)
+  if constexpr (sizeof(core::float_batch<Arch>) == 32)
+    return static_cast<std::uint64_t>(static_cast<unsigned>(_mm256_movemask_ps(lanes.data)));
+#endif
+#if defined(__x86_64__)
+  if constexpr (sizeof(core::float_batch<Arch>) == 16)
+    return static_cast<std::uint64_t>(static_cast<unsigned>(_mm_movemask_ps(lanes.data)));
+#else
+  constexpr std::size_t size = core::float_batch<Arch>::size;
+  bool lane[size];
+  lanes.store_unaligned(lane);
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < size; ++i) bits |= static_cast<std::uint64_t>(lane[i]) << i;
+  return bits;
+#endif
+}
+
+/// The inverse of lane_mask for the low bits.
+template <class Arch>
+QAT_INLINE typename core::float_batch<Arch>::batch_bool_type lanes_from_mask(std::uint64_t bits) {
+  using batch = core::float_batch<Arch>;
+#if defined(__AVX512F__)
+  if constexpr (sizeof(batch) == 64)
+    return typename batch::batch_bool_type(static_cast<__mmask16>(bits));
+#endif
+  alignas(64) float selected[batch::size];
+  for (std::size_t i = 0; i < batch::size; ++i)
+    selected[i] = static_cast<float>((bits >> i) & 1u);
+  return batch::load_aligned(selected) != batch(0.0f);
+}
+
+/// Floats that are integers in [-128, 255] become bytes: codes[i] = the low byte of values[i].
+template <class Arch, class Code>
+QAT_INLINE void store_codes(Code* codes, core::float_batch<Arch> values) {
+  const auto integers = xsimd::to_int(values);
+#if defined(__AVX512F__)
+  if constexpr (sizeof(core::float_batch<Arch>) == 64) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes), _mm512_cvtepi32_epi8(integers.data));
+    return;
+  }
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(core::float_batch<Arch>) == 32) {
+    // The low byte of each lane to the front of its half, then both fronts together.
+    const __m256i front = _mm256_shuffle_epi8(
+        integers.data, _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+                                        0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
+    const __m128i both = _mm_unpacklo_epi32(_mm256_castsi256_si128(front),
+                                            _mm256_extracti128_si256(front, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(codes), both);
+    return;
+  }
+#endif
+  constexpr std::size_t size = core::float_batch<Arch>::size;
+  alignas(64) std::int32_t lane[size];
+  integers.store_aligned(lane);
+  for (std::size_t i = 0; i < size; ++i) codes[i] = static_cast<Code>(lane[i]);
+}
+
+/// The inverse: codes as floats, exactly.
+template <class Arch, class Code>
+QAT_INLINE core::float_batch<Arch> load_codes(const Code* codes) {
+  using batch = core::float_batch<Arch>;
+#if defined(__AVX512F__)
+  if constexpr (sizeof(batch) == 64) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
+    if constexpr (std::is_signed_v<Code>)
+      return batch(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)));
+    else
+      return batch(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)));
+  }
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(batch) == 32) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes));
+    if constexpr (std::is_signed_v<Code>)
+      return batch(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)));
+    else
+      return batch(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)));
+  }
+#endif
+  alignas(64) float lane[batch::size];
+  for (std::size_t i = 0; i < batch::size; ++i) lane[i] = static_cast<float>(codes[i]);
+  return batch::load_aligned(lane);
+}
+
+/// Writes around the caches; `to` is aligned to the register. finish_streaming() orders the writes.
+template <class Arch>
+QAT_INLINE void stream(float* to, core::float_batch<Arch> value) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(value) == 64) return _mm512_stream_ps(to, value.data);
+#endif
+#if defined(__AVX__)
+  if constexpr (sizeof(value) == 32) return _mm256_stream_ps(to, value.data);
+#endif
+#if defined(__x86_64__)
+  if constexpr (sizeof(value) == 16) return _mm_stream_ps(to, value.data);
+#else
+  value.store_aligned(to);
+#endif
+}
+
+QAT_INLINE void finish_streaming() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
+}  // namespace qat::detail

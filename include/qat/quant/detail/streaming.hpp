@@ -1,0 +1,95 @@
+#pragma once
+
+#include <qat/quant/detail/walk.hpp>
+
+/// \file
+/// The loops of fake quantization and their choice between plain stores and stores around the caches.
+
+namespace qat::detail {
+
+/// Outputs of at least this many bytes are written around the caches: they would not stay there anyway, and a plain
+/// store reads each line before it writes it.
+inline constexpr std::size_t streaming_bytes = std::size_t{16} << 20;
+
+[[nodiscard]] inline bool should_stream(const matrix_view<const float>& x,
+                                        const matrix_view<float>& y) {
+  return rows_are_contiguous(x) && rows_are_contiguous(y) && x.data != y.data &&
+         y.size() >= streaming_bytes / sizeof(float);
+}
+
+/// f(fresh, streaming) with both as compile-time constants.
+template <class F>
+void with_constants(bool fresh, bool streaming, F&& f) {
+  if (fresh && streaming) return f(std::true_type{}, std::true_type{});
+  if (fresh) return f(std::true_type{}, std::false_type{});
+  if (streaming) return f(std::false_type{}, std::true_type{});
+  f(std::false_type{}, std::false_type{});
+}
+
+/// What a group is quantized with, and whether it was measured on the very elements that follow.
+struct group_source {
+  group_parameters parameters;
+  bool fresh;
+};
+
+/// source(r, at, begin, count) gives the parameters of a group just before its elements are quantized.
+template <quantizer_like Q, execution E, class Source>
+void fake_quantize_groups(const E& e, const matrix_view<const float>& x,
+                          const matrix_view<float>& y, const random_key& key, Source&& source) {
+  using runs = runs_for<Q, E>;
+  const bool streaming = should_stream(x, y);
+  const auto encode = [&](std::size_t r, std::size_t at, std::size_t begin, std::size_t count) {
+    const group_source group = source(r, at, begin, count);
+    const group_operands g = operands_of<Q>(group.parameters);
+    const std::uint64_t index = std::uint64_t{r} * x.cols + begin;
+    with_constants(group.fresh, streaming, [&](auto fresh, auto stream) {
+      map_pieces(x, y, r, begin, count,
+                 [&](const float* from, float* to, std::size_t offset, std::size_t n) {
+                   runs::template fake_quantize<fresh.value, stream.value>(from, to, n, g, key,
+                                                                           index + offset);
+                 });
+    });
+  };
+  for_all_groups<Q>(e, x.rows, x.cols, encode, [&] {
+    if (streaming) finish_streaming();
+  });
+}
+
+/// Whether a row is one group whose statistic is the absolute maximum: what fake_quantize_rows needs.
+template <quantizer_like Q>
+inline constexpr bool rows_are_groups =
+    (std::is_same_v<typename Q::granularity, per_channel> ||
+     std::is_same_v<typename Q::granularity, per_token>)&&Q::range::statistic ==
+    range_statistic::absmax;
+
+/// Measures row r + 1 while row r is quantized, so that reading the one overlaps with writing the other.
+template <quantizer_like Q, execution E>
+void fake_quantize_rows(const E& e, const matrix_view<const float>& x, const matrix_view<float>& y,
+                        const parameters_span<Q>& p, const random_key& key) {
+  using runs = runs_for<Q, E>;
+  const bool streaming = should_stream(x, y);
+  const std::size_t n = x.cols;
+  const auto encode = [&](std::size_t first, std::size_t last) {
+    running_statistics measured = measure_group<Q, runs>(x, first, 0, n);
+    for (std::size_t r = first; r < last; ++r) {
+      const group_parameters fresh_parameters_of_row = fresh_parameters<Q>(measured);
+      write_parameters<Q>(p, r, fresh_parameters_of_row);
+      const group_operands g = operands_of<Q>(fresh_parameters_of_row);
+      const std::uint64_t index = std::uint64_t{r} * n;
+      measured = {};
+      with_constants(is_fresh<Q>(fresh_parameters_of_row), streaming,
+                     [&](auto fresh, auto stream) {
+                       if (r + 1 < last)
+                         runs::template fake_quantize_and_measure<fresh.value, stream.value>(
+                             x.row(r), y.row(r), n, g, key, index, x.row(r + 1), measured);
+                       else
+                         runs::template fake_quantize<fresh.value, stream.value>(
+                             x.row(r), y.row(r), n, g, key, index);
+                     });
+    }
+    if (streaming) finish_streaming();
+  };
+  execution_traits<E>::run(e, x.rows, rows_of_block(n), encode);
+}
+
+}  // namespace qat::detail
