@@ -36,6 +36,22 @@ inline constexpr bool is_backend<simd<Arch>> = true;
 
 }  // namespace detail
 
+namespace detail {
+
+/// The registers of a backend, void for scalar.
+template <class B>
+struct backend_arch {
+  using type = void;
+};
+template <class Arch>
+struct backend_arch<simd<Arch>> {
+  using type = Arch;
+};
+template <class B>
+using arch_of_backend = typename backend_arch<B>::type;
+
+}  // namespace detail
+
 /// scalar or simd<Arch>.
 template <class B>
 concept backend = detail::is_backend<B>;

@@ -8,6 +8,36 @@
 
 namespace qat {
 
+namespace detail {
+
+/// Collects the codes of a row until whole octets can be packed: groups need not end on a byte.
+template <quantizer_like Q, class Arch>
+struct row_packer {
+  std::uint8_t* to;
+  std::size_t waiting = 0;
+  typename Q::code_type codes[piece_elements] = {};
+
+  /// make(codes, done, some) makes `some` codes, the `done`-th first, n in all.
+  template <class F>
+  void add(std::size_t n, F&& make) {
+    for (std::size_t done = 0; done < n;) {
+      const std::size_t some = std::min(n - done, piece_elements - waiting);
+      make(codes + waiting, done, some);
+      done += some;
+      waiting += some;
+      if (waiting == piece_elements) finish();
+    }
+  }
+
+  void finish() {
+    pack_run<Q, Arch>(codes, waiting, to);
+    to += packed_row_bytes<Q>(waiting);
+    waiting = 0;
+  }
+};
+
+}  // namespace detail
+
 /// Measures, quantizes and packs each group while it is in the cache: calibrate, quantize, pack.
 ///
 /// Shapes    x (rows, cols); p as calibrate; packed of packed_bytes<Q>(rows, cols) bytes, the layout of pack.
@@ -25,41 +55,45 @@ void calibrate_pack(const E& e, const X& x, const parameters_span<Q>& p,
   detail::check_packed_size<Q>(packed.size(), view.rows, view.cols);
   using runs = detail::runs_for<Q, E>;
   using code_type = typename Q::code_type;
+  using arch = detail::arch_of_backend<typename detail::execution_traits<E>::backend_type>;
   if constexpr (Q::granularity::whole_tensor)
     detail::write_parameters<Q>(p, 0, detail::measure_tensor<Q, runs>(e, view));
   const std::size_t row_bytes = packed_row_bytes<Q>(view.cols);
   const std::size_t per_row = groups_per_row<Q>(view.cols);
+  const bool contiguous = detail::rows_are_contiguous(view);
   const auto pack_rows = [&](std::size_t first, std::size_t last) {
-    // Codes of one row wait here until a whole piece can be packed: groups need not end on a byte.
-    code_type codes[detail::piece_elements];
     for (std::size_t r = first; r < last; ++r) {
-      std::uint8_t* to = packed.data() + r * row_bytes;
-      std::size_t waiting = 0;
+      // All groups of the row first: their scales do not wait for one another, nor the codes for their scales.
+      const auto index_of = [&](std::size_t group) {
+        return Q::granularity::whole_tensor ? 0 : r * per_row + group;
+      };
+      if constexpr (!Q::granularity::whole_tensor)
+        detail::for_each_group<Q>(
+            view.cols, [&](std::size_t group, std::size_t begin, std::size_t count) {
+              detail::write_parameters<Q>(p, index_of(group),
+                                          detail::fresh_parameters<Q>(detail::measure_group<Q, runs>(
+                                              view, r, begin, count)));
+            });
+      // While this row is encoded from the cache, the next one comes from memory.
+      const std::ptrdiff_t ahead = contiguous && r + 1 < last ? view.row_stride : 0;
+      detail::row_packer<Q, arch> packer{packed.data() + r * row_bytes};
       detail::for_each_group<Q>(view.cols, [&](std::size_t group, std::size_t begin,
                                                std::size_t count) {
-        const std::size_t at = Q::granularity::whole_tensor ? 0 : r * per_row + group;
-        const auto fresh = detail::measure_and_write<Q, runs>(view, r, begin, count, p, at);
+        const auto fresh = detail::read_parameters<Q>(p, index_of(group));
         const auto g = detail::operands_of<Q>(fresh);
         detail::read_pieces(view, r, begin, count, [&](const float* from, std::size_t offset,
                                                        std::size_t n) {
           const std::uint64_t index = std::uint64_t{r} * view.cols + begin + offset;
-          for (std::size_t i = 0; i < n;) {
-            const std::size_t some = std::min(n - i, detail::piece_elements - waiting);
+          packer.add(n, [&](code_type* codes, std::size_t done, std::size_t some) {
+            if (ahead != 0) detail::prefetch(from + done + ahead, some);
             if (detail::is_fresh<Q>(fresh))
-              runs::template quantize<true>(from + i, codes + waiting, some, g, key, index + i);
+              runs::template quantize<true>(from + done, codes, some, g, key, index + done);
             else
-              runs::template quantize<false>(from + i, codes + waiting, some, g, key, index + i);
-            i += some;
-            waiting += some;
-            if (waiting == detail::piece_elements) {
-              detail::pack_run<Q>(codes, waiting, to);
-              to += packed_row_bytes<Q>(waiting);
-              waiting = 0;
-            }
-          }
+              runs::template quantize<false>(from + done, codes, some, g, key, index + done);
+          });
         });
       });
-      detail::pack_run<Q>(codes, waiting, to);
+      packer.finish();
     }
   };
   detail::execution_traits<E>::run(e, view.rows, detail::rows_of_block(view.cols), pack_rows);

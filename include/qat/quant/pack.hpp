@@ -71,10 +71,17 @@ template <unsigned Width>
 }
 
 /// Eight codes make `b` whole bytes, so a row is a sequence of such octets and one shorter end. For signed codes adding
-/// 2^(b-1) to the low b bits is flipping the highest of them.
-template <quantizer_like Q>
+/// 2^(b-1) to the low b bits is flipping the highest of them. Arch void: octets only, the oracle.
+template <quantizer_like Q, class Arch>
 void pack_run(const typename Q::code_type* codes, std::size_t n, std::uint8_t* bytes) {
   constexpr unsigned width = Q::bit_width;
+  if constexpr (width == 4 && !std::is_void_v<Arch>) {
+    while (n >= 64 && pack_64_nibbles<Arch, (Q::qmin < 0)>(codes, bytes)) {
+      n -= 64;
+      codes += 64;
+      bytes += 32;
+    }
+  }
   constexpr std::uint64_t flip = Q::qmin < 0 ? ones(1, 8) << (width - 1) : 0;
   const auto octet = [&](std::size_t count) {
     std::uint64_t fields = 0;
@@ -128,9 +135,9 @@ void pack(const C& codes, std::span<std::uint8_t> packed) {
   for (std::size_t r = 0; r < view.rows; ++r)
     detail::read_pieces(view, r, 0, view.cols,
                         [&](const typename Q::code_type* from, std::size_t offset, std::size_t n) {
-                          detail::pack_run<Q>(from, n,
-                                              packed.data() + r * row_bytes +
-                                                  packed_row_bytes<Q>(offset));
+                          detail::pack_run<Q, core::default_arch>(
+                              from, n,
+                              packed.data() + r * row_bytes + packed_row_bytes<Q>(offset));
                         });
 }
 

@@ -105,6 +105,46 @@ QAT_INLINE core::float_batch<Arch> load_codes(const Code* codes) {
   return batch::load_aligned(lane);
 }
 
+/// 64 codes to 32 bytes of nibbles, the even code low, each with the highest of its low four bits flipped where Flip.
+/// Returns whether Arch has a way of its own; if not, nothing is done.
+template <class Arch, bool Flip, class Code>
+QAT_INLINE bool pack_64_nibbles(const Code* codes, std::uint8_t* bytes) {
+  constexpr std::int8_t flip = Flip ? 8 : 0;
+#if defined(__AVX512BW__)
+  if constexpr (sizeof(core::float_batch<Arch>) == 64) {
+    __m512i fields = _mm512_xor_si512(_mm512_loadu_si512(codes), _mm512_set1_epi8(flip));
+    fields = _mm512_and_si512(fields, _mm512_set1_epi8(15));
+    fields = _mm512_or_si512(fields, _mm512_srli_epi16(fields, 4));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(bytes), _mm512_cvtepi16_epi8(fields));
+    return true;
+  }
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(core::float_batch<Arch>) == 32) {
+    const auto pairs = [](const Code* from) QAT_LAMBDA_INLINE {
+      __m256i fields = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+      fields = _mm256_and_si256(_mm256_xor_si256(fields, _mm256_set1_epi8(flip)),
+                                _mm256_set1_epi8(15));
+      fields = _mm256_or_si256(fields, _mm256_srli_epi16(fields, 4));
+      return _mm256_and_si256(fields, _mm256_set1_epi16(255));
+    };
+    const __m256i packed = _mm256_packus_epi16(pairs(codes), pairs(codes + 32));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(bytes),
+                        _mm256_permute4x64_epi64(packed, 0xd8));
+    return true;
+  }
+#endif
+  static_cast<void>(codes);
+  static_cast<void>(bytes);
+  return false;
+}
+
+/// Asks for the lines of n floats.
+QAT_INLINE void prefetch(const float* from, std::size_t n) {
+  constexpr std::size_t line = 16;
+  for (std::size_t i = 0; i < n; i += line) __builtin_prefetch(from + i);
+}
+
 /// Writes around the caches; `to` is aligned to the register. finish_streaming() orders the writes.
 template <class Arch>
 QAT_INLINE void stream(float* to, core::float_batch<Arch> value) {

@@ -62,6 +62,9 @@ inline constexpr bool rows_are_groups =
      std::is_same_v<typename Q::granularity, per_token>)&&Q::range::statistic ==
     range_statistic::absmax;
 
+/// Elements of a block of fake_quantize_rows: its first row is measured alone, so blocks are longer than elsewhere.
+inline constexpr std::size_t pipeline_elements = std::size_t{1} << 18;
+
 /// Measures row r + 1 while row r is quantized, so that reading the one overlaps with writing the other.
 template <quantizer_like Q, execution E>
 void fake_quantize_rows(const E& e, const matrix_view<const float>& x, const matrix_view<float>& y,
@@ -89,7 +92,8 @@ void fake_quantize_rows(const E& e, const matrix_view<const float>& x, const mat
     }
     if (streaming) finish_streaming();
   };
-  execution_traits<E>::run(e, x.rows, rows_of_block(n), encode);
+  const std::size_t block = std::max(std::size_t{1}, pipeline_elements / std::max(n, std::size_t{1}));
+  execution_traits<E>::run(e, x.rows, block, encode);
 }
 
 }  // namespace qat::detail
