@@ -1,6 +1,7 @@
 #pragma once
 
 #include <qat/kernels/detail/product_job.hpp>
+#include <qat/kernels/detail/product_registers.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -10,13 +11,6 @@
 /// and may run only where the CPU has AVX2 and FMA.
 
 #if defined(__x86_64__)
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
@@ -28,11 +22,27 @@
 namespace qat::detail::avx2_region {
 
 struct integers_16 {
-  __m256i low, high;
+  int32x8 low, high;
+};
+struct pieces_16 {
+  uint32x8 low, high;
 };
 struct reals_16 {
-  __m256 low, high;
+  float32x8 low, high;
 };
+
+/// The same value in every lane.
+QAT_INLINE int32x8 splat(std::int32_t v) {
+  return int32x8{v, v, v, v, v, v, v, v};
+}
+QAT_INLINE float32x8 splat(float v) {
+  return float32x8{v, v, v, v, v, v, v, v};
+}
+
+/// Neighbouring products of 16-bit lanes, summed.
+QAT_INLINE int32x8 dot_pairs(int16x16 a, int16x16 b) {
+  return __builtin_ia32_pmaddwd256(a, b);
+}
 
 /// What both widths of accumulators share: 16 columns in two registers.
 struct lanes_base {
@@ -40,49 +50,41 @@ struct lanes_base {
   using reals = reals_16;
 
   static QAT_INLINE integers add_integers(integers a, integers b) {
-    return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
+    return {a.low + b.low, a.high + b.high};
   }
   static QAT_INLINE integers load_integers(const float* y, std::size_t columns) {
-    alignas(32) std::int32_t values[block_columns] = {};
-    __builtin_memcpy(values, y, columns * sizeof(float));
-    return {_mm256_load_si256(reinterpret_cast<const __m256i*>(values)),
-            _mm256_load_si256(reinterpret_cast<const __m256i*>(values + 8))};
+    integers v = {};
+    __builtin_memcpy(&v, y, columns * sizeof(float));
+    return v;
   }
   static QAT_INLINE void store_integers(float* y, integers v, std::size_t columns) {
-    alignas(32) std::int32_t values[block_columns];
-    _mm256_store_si256(reinterpret_cast<__m256i*>(values), v.low);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(values + 8), v.high);
-    __builtin_memcpy(y, values, columns * sizeof(float));
+    __builtin_memcpy(y, &v, columns * sizeof(float));
   }
 
   static QAT_INLINE reals real(integers v) {
-    return {_mm256_cvtepi32_ps(v.low), _mm256_cvtepi32_ps(v.high)};
+    return {__builtin_convertvector(v.low, float32x8), __builtin_convertvector(v.high, float32x8)};
   }
-  static QAT_INLINE reals spread(float v) { return {_mm256_set1_ps(v), _mm256_set1_ps(v)}; }
-  static QAT_INLINE reals mul(reals a, reals b) {
-    return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
-  }
+  static QAT_INLINE reals spread(float v) { return {splat(v), splat(v)}; }
+  static QAT_INLINE reals mul(reals a, reals b) { return {a.low * b.low, a.high * b.high}; }
   static QAT_INLINE reals fma(reals a, reals b, reals c) {
-    return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+    return {__builtin_ia32_vfmaddps256(a.low, b.low, c.low),
+            __builtin_ia32_vfmaddps256(a.high, b.high, c.high)};
   }
   static QAT_INLINE reals load_all(const float* p) {
-    return {_mm256_load_ps(p), _mm256_load_ps(p + 8)};
+    reals v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
   }
   static QAT_INLINE reals load(const float* y, std::size_t columns) {
-    alignas(32) float values[block_columns] = {};
-    __builtin_memcpy(values, y, columns * sizeof(float));
-    return load_all(values);
+    reals v = {};
+    __builtin_memcpy(&v, y, columns * sizeof(float));
+    return v;
   }
   static QAT_INLINE void store(float* y, reals v, std::size_t columns) {
-    if (columns == block_columns) {
-      _mm256_storeu_ps(y, v.low);
-      _mm256_storeu_ps(y + 8, v.high);
-      return;
-    }
-    alignas(32) float values[block_columns];
-    _mm256_store_ps(values, v.low);
-    _mm256_store_ps(values + 8, v.high);
-    __builtin_memcpy(y, values, columns * sizeof(float));
+    if (columns == block_columns)
+      __builtin_memcpy(y, &v, sizeof v);
+    else
+      __builtin_memcpy(y, &v, columns * sizeof(float));
   }
 };
 
@@ -91,15 +93,16 @@ template <int Bits>
 struct lanes : lanes_base {
   static constexpr bool has_fields_in_place = false;
   using sums = integers_16;
-  using piece = integers_16;
+  using piece = pieces_16;
   using weights = integers_16;
-  using codes = __m256i;
+  using codes = int32x8;
 
-  static QAT_INLINE sums start(std::int32_t value) {
-    return {_mm256_set1_epi32(value), _mm256_set1_epi32(value)};
-  }
-  static QAT_INLINE __m256i dot_half(__m256i s, __m256i w, __m256i x) {
-    return _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
+  static QAT_INLINE sums start(std::int32_t value) { return {splat(value), splat(value)}; }
+  static QAT_INLINE int32x8 dot_half(int32x8 s, int32x8 w, int32x8 x) {
+    const auto pairs =
+        __builtin_bit_cast(int16x16, __builtin_ia32_pmaddubsw256(__builtin_bit_cast(char8x32, w),
+                                                                 __builtin_bit_cast(char8x32, x)));
+    return s + dot_pairs(pairs, __builtin_bit_cast(int16x16, splat(0x00010001)));
   }
   static QAT_INLINE sums dot(sums s, weights w, codes x) {
     return {dot_half(s.low, w.low, x), dot_half(s.high, w.high, x)};
@@ -108,17 +111,16 @@ struct lanes : lanes_base {
   static QAT_INLINE integers finish(sums s) { return s; }
 
   static QAT_INLINE piece load_piece(const std::uint8_t* p) {
-    return {_mm256_load_si256(reinterpret_cast<const __m256i*>(p)),
-            _mm256_load_si256(reinterpret_cast<const __m256i*>(p + 32))};
+    piece bytes;
+    __builtin_memcpy(&bytes, p, sizeof bytes);
+    return bytes;
   }
   static QAT_INLINE void keep(piece&) {}
   template <int F>
-  static QAT_INLINE __m256i field_half(__m256i bytes) {
-    const __m256i mask = _mm256_set1_epi8((1 << Bits) - 1);
-    if constexpr (F == 0)
-      return _mm256_and_si256(bytes, mask);
-    else
-      return _mm256_and_si256(_mm256_srli_epi16(bytes, F * Bits), mask);
+  static QAT_INLINE int32x8 field_half(uint32x8 bytes) {
+    constexpr std::uint32_t mask = 0x01010101u * ((1u << Bits) - 1u);
+    bytes >>= F * Bits;  // what crosses a byte falls to the mask
+    return __builtin_bit_cast(int32x8, bytes) & splat(static_cast<std::int32_t>(mask));
   }
   template <int F>
   static QAT_INLINE weights field(piece bytes) {
@@ -127,12 +129,15 @@ struct lanes : lanes_base {
   static QAT_INLINE codes quad(const std::int8_t* x) {
     std::int32_t four = 0;
     __builtin_memcpy(&four, x, sizeof four);
-    return _mm256_set1_epi32(four);
+    return splat(four);
   }
 };
 
 struct pair_sums {
-  __m256i part[4];  ///< four columns each; a column has two sums beside each other
+  int32x8 part[4];  ///< four columns each; a column has two sums beside each other
+};
+struct wide_weights {
+  int16x16 part[4];
 };
 
 /// 8 bits: maddubs would saturate (255 * 127 * 2), so both sides are widened to 16 bits.
@@ -140,64 +145,63 @@ template <>
 struct lanes<8> : lanes_base {
   static constexpr bool has_fields_in_place = false;
   using sums = pair_sums;
-  using piece = pair_sums;
-  using weights = pair_sums;
-  using codes = __m256i;
+  using piece = wide_weights;
+  using weights = wide_weights;
+  using codes = int16x16;
 
   static QAT_INLINE sums start(std::int32_t value) {
-    const __m256i v =
-        _mm256_set1_epi64x(static_cast<std::int64_t>(static_cast<std::uint32_t>(value)));
+    const int32x8 v = {value, 0, value, 0, value, 0, value, 0};
     return {{v, v, v, v}};
   }
-  static QAT_INLINE sums dot(sums s, const weights& w, codes x) {
-    return {{_mm256_add_epi32(s.part[0], _mm256_madd_epi16(w.part[0], x)),
-             _mm256_add_epi32(s.part[1], _mm256_madd_epi16(w.part[1], x)),
-             _mm256_add_epi32(s.part[2], _mm256_madd_epi16(w.part[2], x)),
-             _mm256_add_epi32(s.part[3], _mm256_madd_epi16(w.part[3], x))}};
+  static QAT_INLINE sums dot(const sums& s, const weights& w, codes x) {
+    return {{s.part[0] + dot_pairs(w.part[0], x), s.part[1] + dot_pairs(w.part[1], x),
+             s.part[2] + dot_pairs(w.part[2], x), s.part[3] + dot_pairs(w.part[3], x)}};
   }
-  static QAT_INLINE sums add(sums a, const sums& b) {
-    return {{_mm256_add_epi32(a.part[0], b.part[0]), _mm256_add_epi32(a.part[1], b.part[1]),
-             _mm256_add_epi32(a.part[2], b.part[2]), _mm256_add_epi32(a.part[3], b.part[3])}};
+  static QAT_INLINE sums add(const sums& a, const sums& b) {
+    return {{a.part[0] + b.part[0], a.part[1] + b.part[1], a.part[2] + b.part[2],
+             a.part[3] + b.part[3]}};
   }
-  static QAT_INLINE __m256i join(__m256i a, __m256i b) {
-    return _mm256_permute4x64_epi64(_mm256_hadd_epi32(a, b), 0xd8);
+  static QAT_INLINE int32x8 join(int32x8 a, int32x8 b) {
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14) +
+           __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
   }
   static QAT_INLINE integers finish(const sums& s) {
     return {join(s.part[0], s.part[1]), join(s.part[2], s.part[3])};
   }
 
-  static QAT_INLINE __m256i widen(const std::uint8_t* p) {
-    return _mm256_cvtepu8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
+  static QAT_INLINE int16x16 widen(const std::uint8_t* p) {
+    uint8x16 bytes;
+    __builtin_memcpy(&bytes, p, sizeof bytes);
+    return __builtin_convertvector(bytes, int16x16);
   }
   static QAT_INLINE piece load_piece(const std::uint8_t* p) {
     return {{widen(p), widen(p + 16), widen(p + 32), widen(p + 48)}};
   }
+  static QAT_INLINE void keep(piece&) {}
   template <int F>
   static QAT_INLINE const weights& field(const piece& codes) {
     return codes;
   }
   static QAT_INLINE codes quad(const std::int8_t* x) {
-    std::int32_t four = 0;
-    __builtin_memcpy(&four, x, sizeof four);
-    return _mm256_broadcastq_epi64(_mm_cvtepi8_epi16(_mm_cvtsi32_si128(four)));
+    const std::int16_t a = x[0], b = x[1], c = x[2], d = x[3];
+    return int16x16{a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d};
   }
 };
 
 /// The sum of `length` codes.
 inline std::int32_t sum_codes(const std::int8_t* x, std::size_t length) {
-  const __m256i flip = _mm256_set1_epi8(-128);
-  __m256i sum = _mm256_setzero_si256();
+  const int32x8 ones = splat(0x01010101);
+  int32x8 sums = {};
   std::size_t k = 0;
   for (; k + 32 <= length; k += 32) {
-    const __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + k));
-    sum = _mm256_add_epi64(sum,
-                           _mm256_sad_epu8(_mm256_xor_si256(codes, flip), _mm256_setzero_si256()));
+    int32x8 codes;
+    __builtin_memcpy(&codes, x + k, sizeof codes);
+    sums = lanes<4>::dot_half(sums, ones, codes);
   }
-  alignas(32) std::int64_t lane[4];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(lane), sum);
-  std::int64_t total = lane[0] + lane[1] + lane[2] + lane[3] - 128 * static_cast<std::int64_t>(k);
+  std::int32_t total = 0;
+  for (int lane = 0; lane < 8; ++lane) total += sums[lane];
   for (; k < length; ++k) total += x[k];
-  return static_cast<std::int32_t>(total);
+  return total;
 }
 
 #include <qat/kernels/detail/product_tile.inl>
@@ -208,9 +212,6 @@ inline std::int32_t sum_codes(const std::int8_t* x, std::size_t length) {
 #pragma clang attribute pop
 #else
 #pragma GCC pop_options
-#endif
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
 #endif
 
 namespace qat::detail {

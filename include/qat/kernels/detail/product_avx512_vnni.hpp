@@ -1,6 +1,7 @@
 #pragma once
 
 #include <qat/kernels/detail/product_job.hpp>
+#include <qat/kernels/detail/product_registers.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -10,14 +11,6 @@
 /// architecture is, and may run only where the CPU has the instructions.
 
 #if defined(__x86_64__)
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored \
-    "-Wuninitialized"  // g++ 12: its AVX-512 intrinsics begin with undefined registers
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
 
 #if defined(__clang__)
 #pragma clang attribute push(                                                          \
@@ -30,89 +23,127 @@
 
 namespace qat::detail::avx512_vnni_region {
 
+/// The same value in every lane.
+QAT_INLINE int32x16 splat(std::int32_t v) {
+  return int32x16{v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v};
+}
+QAT_INLINE float32x16 splat(float v) {
+  return float32x16{v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v};
+}
+
+/// sums + the four products of unsigned and signed bytes in each lane, modulo 2^32.
+QAT_INLINE int32x16 dot_bytes(int32x16 sums, int32x16 unsigned_bytes, int32x16 signed_bytes) {
+#if defined(__clang__)
+  return __builtin_ia32_vpdpbusd512(sums, unsigned_bytes, signed_bytes);
+#else
+  return __builtin_ia32_vpdpbusd_v16si(sums, unsigned_bytes, signed_bytes);
+#endif
+}
+
 /// 16 columns in one register.
 template <int Bits>
 struct lanes {
-  using sums = __m512i;
-  using piece = __m512i;
-  using weights = __m512i;
-  using codes = __m512i;
-  using integers = __m512i;
-  using reals = __m512;
+  using sums = int32x16;
+  using piece = uint32x16;
+  using weights = int32x16;
+  using codes = int32x16;
+  using integers = int32x16;
+  using reals = float32x16;
 
-  static QAT_INLINE sums start(std::int32_t value) { return _mm512_set1_epi32(value); }
-  static QAT_INLINE sums dot(sums s, weights w, codes x) { return _mm512_dpbusd_epi32(s, w, x); }
-  static QAT_INLINE sums add(sums a, sums b) { return _mm512_add_epi32(a, b); }
+  static QAT_INLINE sums start(std::int32_t value) { return splat(value); }
+  static QAT_INLINE sums dot(sums s, weights w, codes x) { return dot_bytes(s, w, x); }
+  static QAT_INLINE sums add(sums a, sums b) { return a + b; }
 
-  static QAT_INLINE piece load_piece(const std::uint8_t* p) { return _mm512_load_si512(p); }
+  static QAT_INLINE piece load_piece(const std::uint8_t* p) {
+    piece bytes;
+    __builtin_memcpy(&bytes, p, sizeof bytes);
+    return bytes;
+  }
   static QAT_INLINE void keep(piece& bytes) { asm("" : "+v"(bytes)); }
+
+  /// The field's bits of every byte, moved down by Shift; what crosses a byte falls to the mask.
+  template <int F, int Shift>
+  static QAT_INLINE weights masked(piece bytes) {
+    if constexpr (Bits == 8) return __builtin_bit_cast(weights, bytes);
+    constexpr std::uint32_t mask = 0x01010101u * (((1u << Bits) - 1u) << (F * Bits - Shift));
+    return __builtin_bit_cast(weights, bytes >> Shift) & splat(static_cast<std::int32_t>(mask));
+  }
   template <int F>
   static QAT_INLINE weights field(piece bytes) {
-    if constexpr (Bits == 8)
-      return bytes;
-    else if constexpr (F == 0)
-      return _mm512_and_si512(bytes, _mm512_set1_epi8((1 << Bits) - 1));
-    else
-      return _mm512_and_si512(_mm512_srli_epi16(bytes, F * Bits),
-                              _mm512_set1_epi8((1 << Bits) - 1));
+    return masked<F, F * Bits>(bytes);
   }
 
   static constexpr bool has_fields_in_place = true;
   template <int F>
   static QAT_INLINE weights field_in_place(piece bytes) {
-    if constexpr (Bits == 8)
-      return bytes;
-    else
-      return _mm512_and_si512(bytes,
-                              _mm512_set1_epi8(static_cast<char>(((1 << Bits) - 1) << (F * Bits))));
+    return masked<F, 0>(bytes);
   }
   template <int Shift>
   static QAT_INLINE sums divide(sums s) {
-    return _mm512_srai_epi32(s, Shift);
+    return s >> Shift;
   }
+
   static QAT_INLINE codes quad(const std::int8_t* x) {
     std::int32_t four = 0;
     __builtin_memcpy(&four, x, sizeof four);
-    return _mm512_set1_epi32(four);
-  }
-
-  static QAT_INLINE __mmask16 first(std::size_t columns) {
-    return static_cast<__mmask16>((1u << columns) - 1u);
+    return splat(four);
   }
 
   static QAT_INLINE integers finish(sums s) { return s; }
-  static QAT_INLINE integers add_integers(integers a, integers b) { return _mm512_add_epi32(a, b); }
+  static QAT_INLINE integers add_integers(integers a, integers b) { return a + b; }
   static QAT_INLINE integers load_integers(const float* y, std::size_t columns) {
-    return _mm512_maskz_loadu_epi32(first(columns), y);
+    integers v = {};
+    __builtin_memcpy(&v, y, columns * sizeof(float));
+    return v;
   }
   static QAT_INLINE void store_integers(float* y, integers v, std::size_t columns) {
-    _mm512_mask_storeu_epi32(y, first(columns), v);
+    __builtin_memcpy(y, &v, columns * sizeof(float));
   }
 
-  static QAT_INLINE reals real(integers v) { return _mm512_cvtepi32_ps(v); }
-  static QAT_INLINE reals spread(float v) { return _mm512_set1_ps(v); }
-  static QAT_INLINE reals mul(reals a, reals b) { return _mm512_mul_ps(a, b); }
-  static QAT_INLINE reals fma(reals a, reals b, reals c) { return _mm512_fmadd_ps(a, b, c); }
-  static QAT_INLINE reals load_all(const float* p) { return _mm512_load_ps(p); }
+  static QAT_INLINE reals real(integers v) { return __builtin_convertvector(v, reals); }
+  static QAT_INLINE reals spread(float v) { return splat(v); }
+  static QAT_INLINE reals mul(reals a, reals b) { return a * b; }
+  static QAT_INLINE reals fma(reals a, reals b, reals c) {
+#if defined(__clang__)
+    constexpr unsigned short all = 0xffff;
+#else
+    constexpr short all = -1;
+#endif
+    constexpr int current_rounding = 4;
+    return __builtin_ia32_vfmaddps512_mask(a, b, c, all, current_rounding);
+  }
+  static QAT_INLINE reals load_all(const float* p) {
+    reals v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+  }
   static QAT_INLINE reals load(const float* y, std::size_t columns) {
-    return _mm512_maskz_loadu_ps(first(columns), y);
+    if (columns == block_columns) return load_all(y);
+    reals v = {};
+    __builtin_memcpy(&v, y, columns * sizeof(float));
+    return v;
   }
   static QAT_INLINE void store(float* y, reals v, std::size_t columns) {
-    _mm512_mask_storeu_ps(y, first(columns), v);
+    if (columns == block_columns)
+      __builtin_memcpy(y, &v, sizeof v);
+    else
+      __builtin_memcpy(y, &v, columns * sizeof(float));
   }
 };
 
 /// The sum of `length` codes.
 inline std::int32_t sum_codes(const std::int8_t* x, std::size_t length) {
-  const __m512i ones = _mm512_set1_epi8(1);
-  __m512i sum = _mm512_setzero_si512();
+  int32x16 sums = {};
   std::size_t k = 0;
-  for (; k + 64 <= length; k += 64) sum = _mm512_dpbusd_epi32(sum, ones, _mm512_loadu_si512(x + k));
-  if (k < length) {
-    const __mmask64 rest = (std::uint64_t{1} << (length - k)) - 1;
-    sum = _mm512_dpbusd_epi32(sum, ones, _mm512_maskz_loadu_epi8(rest, x + k));
+  for (; k + 64 <= length; k += 64) {
+    int32x16 codes;
+    __builtin_memcpy(&codes, x + k, sizeof codes);
+    sums = dot_bytes(sums, splat(0x01010101), codes);
   }
-  return _mm512_reduce_add_epi32(sum);
+  std::int32_t sum = 0;
+  for (int lane = 0; lane < 16; ++lane) sum += sums[lane];
+  for (; k < length; ++k) sum += x[k];
+  return sum;
 }
 
 #include <qat/kernels/detail/product_tile.inl>
@@ -123,9 +154,6 @@ inline std::int32_t sum_codes(const std::int8_t* x, std::size_t length) {
 #pragma clang attribute pop
 #else
 #pragma GCC pop_options
-#endif
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
 #endif
 
 namespace qat::detail {
