@@ -22,7 +22,8 @@ std::string for_each_arch(Body&& body) {
   std::string names;
   xsimd::supported_architectures::for_each([&](auto arch) {
     using Arch = decltype(arch);
-    if constexpr (!std::is_same_v<Arch, xsimd::neon>) {  // 32-bit ARM flushes denormals: not supported
+    if constexpr (!std::is_same_v<Arch,
+                                  xsimd::neon>) {  // 32-bit ARM flushes denormals: not supported
       names += std::string(Arch::name()) + " ";
       body(arch);
     }
@@ -92,16 +93,13 @@ TEST_CASE("batch: every operation has the bits of its scalar twin on every archi
     CHECK(mismatches<Arch>([](auto a, auto, auto) { return core::floor(a); }) == 0);
     CHECK(mismatches<Arch>([](auto a, auto b, auto) { return decltype(a)(a + b); }) == 0);
     CHECK(mismatches<Arch>([](auto a, auto b, auto) { return decltype(a)(a - b); }) == 0);
-    CHECK(mismatches<Arch>([](auto a, auto b, auto c) {
-            return core::select(b < c, a, b);
-          }) == 0);
+    CHECK(mismatches<Arch>([](auto a, auto b, auto c) { return core::select(b < c, a, b); }) == 0);
     CHECK(mismatches<Arch>([](auto a, auto b, auto) {
             return core::select(core::float_mask(core::bits_of(a) > core::bits_of(b)), a, b);
           }) == 0);
     CHECK(mismatches<Arch>([](auto a, auto b, auto c) {
-            return core::float_of_bits(
-                core::select(core::magnitude_bits(a) < core::bits_of(b), core::bits_of(b),
-                             core::bits_of(c)));
+            return core::float_of_bits(core::select(core::magnitude_bits(a) < core::bits_of(b),
+                                                    core::bits_of(b), core::bits_of(c)));
           }) == 0);
     CHECK(mismatches<Arch>([](auto a, auto, auto) {
             return core::float_of_bits(core::order_key(core::bits_of(a)));
@@ -123,9 +121,9 @@ TEST_CASE("batch: every operation has the bits of its scalar twin on every archi
     CHECK(mismatches<Arch>([](auto a, auto, auto) {
             // Kept below 2^31, NaN replaced: beyond that the conversion has no defined result.
             using V = decltype(a);
-            const V bounded = core::select(core::float_mask(core::magnitude_bits(a) <
-                                                            core::magnitude_bits(V(0x1p31f))),
-                                           a, V(0.0f));
+            const V bounded = core::select(
+                core::float_mask(core::magnitude_bits(a) < core::magnitude_bits(V(0x1p31f))), a,
+                V(0.0f));
             return core::to_float(core::truncate_to_int(bounded));
           }) == 0);
   });
@@ -147,7 +145,8 @@ TEST_CASE("batch: roundings are exact around ties and keep the sign of zero") {
         if (!same(core::floor(v).get(0), std::floor(x))) ++wrong;
         if (!same(core::nearbyint(core::negate(v)).get(0), std::nearbyint(-x))) ++wrong;
       }
-    for (float x : {0x1p22f + 0.5f, 0x1p22f + 1.5f, 0x1p23f - 0.5f, 0x1p23f, 0x1p23f + 1.0f, 0x1p31f, 0x1p40f})
+    for (float x : {0x1p22f + 0.5f, 0x1p22f + 1.5f, 0x1p23f - 0.5f, 0x1p23f, 0x1p23f + 1.0f,
+                    0x1p31f, 0x1p40f})
       for (float s : {1.0f, -1.0f}) {
         const core::float_batch<Arch> v(s * x);
         if (!same(core::nearbyint(v).get(0), std::nearbyint(s * x))) ++wrong;
@@ -215,8 +214,9 @@ TEST_CASE("negate and absolute: flip and clear the sign of zeros too") {
 
 TEST_CASE("order_key: orders all floats and is its own inverse") {
   float before = -std::numeric_limits<float>::infinity();
-  for (float x : {-std::numeric_limits<float>::max(), -1.0f, -0x1p-149f, -0.0f, 0.0f, 0x1p-149f,
-                  1.0f, std::numeric_limits<float>::max(), std::numeric_limits<float>::infinity()}) {
+  for (float x :
+       {-std::numeric_limits<float>::max(), -1.0f, -0x1p-149f, -0.0f, 0.0f, 0x1p-149f, 1.0f,
+        std::numeric_limits<float>::max(), std::numeric_limits<float>::infinity()}) {
     CHECK(core::order_key(core::bits_of(before)) < core::order_key(core::bits_of(x)));
     CHECK(core::order_key(core::order_key(core::bits_of(x))) == core::bits_of(x));
     before = x;

@@ -17,10 +17,14 @@ constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 constexpr float denorm = std::numeric_limits<float>::denorm_min();
 constexpr float largest = std::numeric_limits<float>::max();
 
-std::uint32_t bits(float x) { return std::bit_cast<std::uint32_t>(x); }
+std::uint32_t bits(float x) {
+  return std::bit_cast<std::uint32_t>(x);
+}
 
 /// Equal bits, or both NaN.
-bool same(float a, float b) { return bits(a) == bits(b) || (a != a && b != b); }
+bool same(float a, float b) {
+  return bits(a) == bits(b) || (a != a && b != b);
+}
 
 /// Counts the triples on which the emulation, the hardware path and std::fma disagree; reports the first.
 struct disagreements {
@@ -64,7 +68,8 @@ TEST_CASE("fma: sums of operands with near exponents give the bits of std::fma")
     const std::uint32_t r = random_bits(2, 0, i);
     const int ea = static_cast<int>(r % 100) - 50;
     const int eb = static_cast<int>((r >> 8) % 100) - 50;
-    const int gap = static_cast<int>((r >> 16) % 60) - 30;  // |c| from far below the product to far above
+    const int gap =
+        static_cast<int>((r >> 16) % 60) - 30;  // |c| from far below the product to far above
     const float a = compose(random_bits(2, 1, i), ea);
     const float b = compose(random_bits(2, 2, i), eb);
     const int ec = ea + eb + gap;
@@ -82,7 +87,8 @@ TEST_CASE("fma: cancellation leaves the exact rest of the product") {
     wrong.check(a, b, -std::bit_cast<float>(bits(qat::core::product(a, b)) + steps - 2u));
   }
   CHECK(wrong.count == 0);
-  const float e = 1.0f + 0x1p-12f;  // e * e = 1 + 2^-11 + 2^-24: the last term is what rounding drops
+  const float e =
+      1.0f + 0x1p-12f;  // e * e = 1 + 2^-11 + 2^-24: the last term is what rounding drops
   CHECK(qat::core::fma(e, e, -qat::core::product(e, e)) == 0x1p-24f);
 }
 
@@ -91,7 +97,8 @@ TEST_CASE("fma: subnormal results are rounded once") {
   for (std::uint64_t i = 0; i < 300000; ++i) {
     const std::uint32_t r = random_bits(4, 0, i);
     const int ea = -static_cast<int>(r % 126);
-    const int eb = -149 - ea + static_cast<int>((r >> 8) % 26);  // the product lies in 2^-149 .. 2^-123
+    const int eb =
+        -149 - ea + static_cast<int>((r >> 8) % 26);  // the product lies in 2^-149 .. 2^-123
     const float a = compose(random_bits(4, 1, i), ea);
     const float b = compose(random_bits(4, 2, i), eb < -126 ? -126 : eb);
     wrong.check(a, b, std::bit_cast<float>(random_bits(4, 3, i) & 0x80ffffffu));
@@ -102,11 +109,18 @@ TEST_CASE("fma: subnormal results are rounded once") {
 
 TEST_CASE("fma: ties and their neighbours go the way of the exact sum") {
   const float above = 1.0f + 0x1p-23f;
-  CHECK(qat::core::detail::fma_emulated(0x1p-12f, 0x1p-12f, 1.0f) == 1.0f);    // 1 + 2^-24: tie to even
-  CHECK(qat::core::detail::fma_emulated(0x1p-12f, 0x1p-12f, above) == 1.0f + 0x1p-22f);  // tie to even, up
-  // 1 + 2^-24 +- 2^-60: double would round the tail away and see a tie.
-  CHECK(qat::core::detail::fma_emulated(1.0f + 0x1p-23f, 0x1p-24f, 1.0f) == above);
-  CHECK(qat::core::detail::fma_emulated(1.0f - 0x1p-24f, 0x1p-24f, 1.0f) == 1.0f);
+  CHECK(qat::core::detail::fma_emulated(0x1p-12f, 0x1p-12f, 1.0f) ==
+        1.0f);  // 1 + 2^-24: tie to even
+  CHECK(qat::core::detail::fma_emulated(0x1p-12f, 0x1p-12f, above) ==
+        1.0f + 0x1p-22f);  // tie to even, up
+  // Beside a tie by 2^-70, which double drops: a double sum rounded again would see the tie.
+  // (2^23 - 2^12 + 1)(2^23 + 2^12 + 1) = 2^46 + 1, and (1 + 2^-23)(1 - 2^-23) = 1 - 2^-46.
+  const float c1 = 0x1p23f - 0x1p12f + 1.0f, c2 = 0x1p23f + 0x1p12f + 1.0f;
+  CHECK(qat::core::detail::fma_emulated(c1 * 0x1p-35f, c2 * 0x1p-35f, 1.0f) == above);
+  CHECK(qat::core::detail::fma_emulated(-c1 * 0x1p-35f, c2 * 0x1p-35f, -1.0f) == -above);
+  CHECK(qat::core::detail::fma_emulated(above, (1.0f - 0x1p-23f) * 0x1p-24f, above) == above);
+  CHECK(qat::core::detail::fma_emulated(c1 * 0x1p-98f, c2 * 0x1p-98f, 0x1p-126f) ==
+        0x1p-126f + denorm);
   disagreements wrong;
   for (int p = 1; p <= 148; ++p)
     for (float tail : {1.0f, 1.0f + 0x1p-23f, 1.0f - 0x1p-24f, -1.0f, -1.0f - 0x1p-23f})
@@ -115,10 +129,23 @@ TEST_CASE("fma: ties and their neighbours go the way of the exact sum") {
   CHECK(wrong.count == 0);
 }
 
+TEST_CASE("fma: products on a tie follow an addend far below them") {
+  disagreements wrong;
+  for (std::uint64_t i = 0; i < 300000; ++i) {
+    // 13-bit factors: every other product needs 25 bits and lies on a tie of two floats.
+    const float a = compose(random_bits(5, 0, i) & 0xfffff800u, static_cast<int>(i % 20) - 10);
+    const float b = compose(random_bits(5, 1, i) & 0xfffff800u, static_cast<int>(i % 7) - 3);
+    const std::uint32_t r = random_bits(5, 2, i);
+    wrong.check(a, b, compose(r, -20 - static_cast<int>(r % 100)));
+  }
+  CHECK(wrong.count == 0);
+}
+
 TEST_CASE("fma: special operands follow IEEE 754") {
-  const float specials[] = {0.0f,      -0.0f,   denorm,   -denorm,   0x1p-126f, -0x1p-126f, 0x1p-75f,
-                            -0x1p-75f, 1.0f,    -1.0f,    largest,   -largest,  infinity,   -infinity,
-                            not_a_number, 0x1p64f, -0x1p64f, 0x1p127f,  1.5f,      3.0f};
+  const float specials[] = {0.0f,       -0.0f,    denorm,    -denorm,   0x1p-126f,
+                            -0x1p-126f, 0x1p-75f, -0x1p-75f, 1.0f,      -1.0f,
+                            largest,    -largest, infinity,  -infinity, not_a_number,
+                            0x1p64f,    -0x1p64f, 0x1p127f,  1.5f,      3.0f};
   disagreements wrong;
   for (float a : specials)
     for (float b : specials)
@@ -127,7 +154,8 @@ TEST_CASE("fma: special operands follow IEEE 754") {
   CHECK(bits(qat::core::fma(0.0f, -1.0f, 0.0f)) == bits(0.0f));
   CHECK(bits(qat::core::fma(0.0f, -1.0f, -0.0f)) == bits(-0.0f));
   CHECK(bits(qat::core::detail::fma_emulated(0.0f, -1.0f, -0.0f)) == bits(-0.0f));
-  CHECK(qat::core::detail::fma_emulated(largest, 2.0f, -largest) == largest);  // the product alone overflows
+  CHECK(qat::core::detail::fma_emulated(largest, 2.0f, -largest) ==
+        largest);  // the product alone overflows
   CHECK(qat::core::detail::fma_emulated(largest, 2.0f, largest) == infinity);
 }
 
@@ -153,6 +181,7 @@ TEST_CASE("product: is not fused into a neighbouring sum") {
 }
 
 TEST_CASE("opaque: keeps every bit") {
-  for (std::uint32_t pattern : {0u, 0x80000000u, 1u, 0x7f800000u, 0x7fc00123u, 0xffffffffu, 0x3f800001u})
+  for (std::uint32_t pattern :
+       {0u, 0x80000000u, 1u, 0x7f800000u, 0x7fc00123u, 0xffffffffu, 0x3f800001u})
     CHECK(bits(qat::core::opaque(std::bit_cast<float>(pattern))) == pattern);
 }

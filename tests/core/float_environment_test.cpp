@@ -9,8 +9,12 @@ namespace {
 
 #if defined(__SSE__)
 using control_word = std::uint32_t;
-control_word read_control() { return __builtin_ia32_stmxcsr(); }
-void write_control(control_word word) { __builtin_ia32_ldmxcsr(word); }
+control_word read_control() {
+  return __builtin_ia32_stmxcsr();
+}
+void write_control(control_word word) {
+  __builtin_ia32_ldmxcsr(word);
+}
 constexpr control_word flush_to_zero = 0x8000u;
 constexpr control_word denormals_are_zero = 0x0040u;
 constexpr control_word round_down = 0x2000u;
@@ -23,7 +27,9 @@ control_word read_control() {
   asm volatile("mrs %0, fpcr" : "=r"(word));
   return word;
 }
-void write_control(control_word word) { asm volatile("msr fpcr, %0" : : "r"(word)); }
+void write_control(control_word word) {
+  asm volatile("msr fpcr, %0" : : "r"(word));
+}
 constexpr control_word flush_to_zero = control_word{1} << 24;
 constexpr control_word denormals_are_zero = flush_to_zero;  // FZ does both
 constexpr control_word round_up = control_word{1} << 22;

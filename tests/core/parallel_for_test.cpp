@@ -15,8 +15,9 @@ using blocks = std::vector<std::pair<std::size_t, std::size_t>>;
 
 blocks blocks_of(std::size_t count, std::size_t block) {
   blocks seen;
-  qat::core::parallel_for(qat::core::serial_executor{}, count, block,
-                          [&](std::size_t begin, std::size_t end) { seen.emplace_back(begin, end); });
+  qat::core::parallel_for(
+      qat::core::serial_executor{}, count, block,
+      [&](std::size_t begin, std::size_t end) { seen.emplace_back(begin, end); });
   return seen;
 }
 
@@ -67,9 +68,8 @@ TEST_CASE("parallel_for: a block of zero is refused") {
 TEST_CASE("parallel_for: takes any executor and the same blocks in its order") {
   backward_executor backward;
   blocks seen;
-  qat::core::parallel_for(backward, 7, 3, [&](std::size_t begin, std::size_t end) {
-    seen.emplace_back(begin, end);
-  });
+  qat::core::parallel_for(
+      backward, 7, 3, [&](std::size_t begin, std::size_t end) { seen.emplace_back(begin, end); });
   CHECK(seen == blocks{{6, 7}, {3, 6}, {0, 3}});
 }
 

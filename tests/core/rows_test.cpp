@@ -33,8 +33,12 @@ std::string for_each_arch(Body&& body) {
   return names;
 }
 
-std::uint32_t bits(float x) { return std::bit_cast<std::uint32_t>(x); }
-bool same(float a, float b) { return bits(a) == bits(b) || (a != a && b != b); }
+std::uint32_t bits(float x) {
+  return std::bit_cast<std::uint32_t>(x);
+}
+bool same(float a, float b) {
+  return bits(a) == bits(b) || (a != a && b != b);
+}
 
 /// Sign and mantissa random, exponents within a factor of 2^8.
 std::vector<float> random_row(std::size_t n, std::uint64_t stream) {
@@ -46,7 +50,8 @@ std::vector<float> random_row(std::size_t n, std::uint64_t stream) {
   return row;
 }
 
-const std::size_t sizes[] = {0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 192, 200, 1000, 4099};
+const std::size_t sizes[] = {0,  1,  2,   3,   15,  16,  17,  31,  32,   33,  63,
+                             64, 65, 127, 128, 129, 191, 192, 200, 1000, 4099};
 
 /// FNV-1a over the patterns of the results.
 struct hash {
@@ -74,7 +79,8 @@ TEST_CASE("rows: every reduction has the bits of the oracle for all sizes and al
         std::copy(b.begin(), b.end(), y.begin() + static_cast<std::ptrdiff_t>(offset));
         const float* p = x.data() + offset;
         const float* q = y.data() + offset;
-        const core::row_bounds got = core::bounds<Arch>(p, n), expected = core::oracle::bounds(p, n);
+        const core::row_bounds got = core::bounds<Arch>(p, n),
+                               expected = core::oracle::bounds(p, n);
         if (bits(core::absmax<Arch>(p, n)) != bits(core::oracle::absmax(p, n))) ++wrong;
         if (bits(got.low) != bits(expected.low) || bits(got.high) != bits(expected.high)) ++wrong;
         if (bits(core::sum<Arch>(p, n)) != bits(core::oracle::sum(p, n))) ++wrong;
@@ -120,11 +126,15 @@ TEST_CASE("rows: squares and dots keep their low parts by one rounding a step") 
 TEST_CASE("rows: a stored product is not fused into a sum") {
   volatile float source = 1.0f + 0x1p-12f;
   const float e = source;
-  float x[65] = {};
-  x[0] = -(1.0f + 0x1p-11f);
-  x[64] = e * e;
-  CHECK(core::sum(x, 65) == 0.0f);
-  CHECK(core::oracle::sum(x, 65) == 0.0f);
+  constexpr std::size_t lanes = core::lane_count<>;
+  alignas(64) float x[2 * core::row_lanes] = {};
+  for (std::size_t i = 0; i < core::row_lanes; i += lanes) {
+    core::store(x + i, core::float_batch<>(-(1.0f + 0x1p-11f)));
+    core::store(x + core::row_lanes + i,
+                core::float_batch<>(core::float_batch<>(e) * core::float_batch<>(e)));
+  }
+  CHECK(core::sum(x, 2 * core::row_lanes) == 0.0f);
+  CHECK(core::oracle::sum(x, 2 * core::row_lanes) == 0.0f);
 }
 
 TEST_CASE("absmax: NaN wins over infinity and infinity over finite numbers at any place") {
@@ -200,9 +210,9 @@ TEST_CASE("rows: one hash on every compiler and flag and instruction set") {
     for (std::size_t n : sizes) {
       const std::vector<float> x = random_row(n, 1), y = random_row(n, 2);
       const core::row_bounds b = core::bounds<Arch>(x.data(), n);
-      for (float r : {core::absmax<Arch>(x.data(), n), b.low, b.high, core::sum<Arch>(x.data(), n),
-                      core::dot<Arch>(x.data(), y.data(), n),
-                      core::sum_of_squares<Arch>(x.data(), n)})
+      for (float r :
+           {core::absmax<Arch>(x.data(), n), b.low, b.high, core::sum<Arch>(x.data(), n),
+            core::dot<Arch>(x.data(), y.data(), n), core::sum_of_squares<Arch>(x.data(), n)})
         h.add(r);
     }
     CHECK(h.value == 0xb3374cc4574ef6c8u);

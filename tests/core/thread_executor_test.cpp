@@ -25,7 +25,9 @@ TEST_CASE("ThreadExecutor: runs every task once for any number of threads") {
     CHECK(pool.thread_count() == threads);
     for (std::size_t count : {0u, 1u, 2u, 7u, 1000u}) {
       std::vector<int> calls(count, 0);
-      pool.run(count, [&](std::size_t i) { ++calls[i]; });  // unsynchronized on purpose: the join publishes
+      pool.run(count, [&](std::size_t i) {
+        ++calls[i];
+      });  // unsynchronized on purpose: the join publishes
       bool once = true;
       for (int c : calls) once = once && c == 1;
       CHECK(once);

@@ -56,7 +56,7 @@ bool equal(const M& a, const M& b) {
 }  // namespace
 
 TEST_CASE("fake_quantize: the scalar backend follows the formula") {
-  for_each_quantizer<W4, A8, T8, kv4, odd_groups, lowered, cut, random8, fixed2, one_bit, q4_0_like>(
+  for_each_quantizer<W4, T8, kv4, odd_groups, random8, q4_0_like>(
       []<class Q>() {
         constexpr std::size_t rows = 3, cols = 96;
         const auto x = guarded<float>(rows, cols, {}, mixed);
@@ -170,8 +170,7 @@ TEST_CASE("fake_quantize: may run in place") {
 }
 
 TEST_CASE("fake_quantize: the values are those of the codes") {
-  for_each_quantizer<W4, A8, T8, torchao_int4, q4_0_like, kv4, odd_groups, lowered, cut, random8,
-                     fixed2, one_bit>([]<class Q>() {
+  for_each_quantizer<W4, T8, q4_0_like, kv4, odd_groups, random8>([]<class Q>() {
     const auto x = guarded<float>(3, 160, {}, mixed);
     const auto p = qat::calibrate<Q>(qat::scalar{}, x.view());
     GuardedMatrix<float> y(3, 160), from_codes(3, 160);
@@ -296,7 +295,7 @@ TEST_CASE("fake_quantize: no result is negative zero under a positive scale") {
 }
 
 TEST_CASE("fake_quantize: the error is at most half a step inside the range") {
-  for_each_quantizer<W4, A8, T8, torchao_int4, q4_0_like, kv4, odd_groups>([]<class Q>() {
+  for_each_quantizer<W4, T8, q4_0_like, kv4, odd_groups>([]<class Q>() {
     const auto x = guarded<float>(4, 160, {}, mixed);
     const auto p = qat::calibrate<Q>(qat::scalar{}, x.view());
     GuardedMatrix<float> y(4, 160);
@@ -324,7 +323,7 @@ TEST_CASE("fake_quantize: the error is at most half a step inside the range") {
 TEST_CASE("fake_quantize: a larger value never gets a smaller level") {
   std::vector<float> x(4001), y(4001);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = (static_cast<float>(i) - 2000.0f) * 0x1p-8f;
-  for_each_quantizer<W4, T8, lowered, qat::Quantizer<qat::bits<4>, qat::round_half_away, qat::divide>>([&]<class Q>() {
+  for_each_quantizer<W4, T8, qat::Quantizer<qat::bits<4>, qat::round_half_away, qat::divide>>([&]<class Q>() {
     const auto p = qat::calibrate<Q>(qat::scalar{}, x);
     qat::fake_quantize<Q>(qat::scalar{}, x, p, y);
     CHECK(std::is_sorted(y.begin(), y.end()));
@@ -333,7 +332,7 @@ TEST_CASE("fake_quantize: a larger value never gets a smaller level") {
 }
 
 TEST_CASE("fake_quantize: multiplying by a power of two multiplies the result by it") {
-  for_each_quantizer<W4, A8, T8, torchao_int4, lowered, odd_groups, cut, random8>([]<class Q>() {
+  for_each_quantizer<W4, T8, odd_groups, random8>([]<class Q>() {
     const auto x = guarded<float>(2, 96, {}, [](std::size_t r, std::size_t c) {
       return uniform(6, 96 * r + c);
     });
@@ -356,7 +355,7 @@ TEST_CASE("fake_quantize: multiplying by a power of two multiplies the result by
 }
 
 TEST_CASE("fake_quantize: a second pass under the same scale changes nothing") {
-  for_each_quantizer<W4, A8, T8, torchao_int4, q4_0_like, kv4, fixed2, one_bit>([]<class Q>() {
+  for_each_quantizer<W4, T8, q4_0_like, kv4>([]<class Q>() {
     const auto x = guarded<float>(4, 160, {}, mixed);
     const auto p = qat::calibrate<Q>(qat::scalar{}, x.view());
     GuardedMatrix<float> y(4, 160), again(4, 160);

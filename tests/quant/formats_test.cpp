@@ -79,7 +79,7 @@ TEST_CASE("formats: LLM-QAT's asymmetric rows differ because their zero is no le
   std::vector<float> y(6);
   qat::fake_quantize<affine4>(x, p, y);
   CHECK(y[2] == 0.0f);
-  for (std::size_t i = 0; i < x.size(); ++i)  // one grid is the other, shifted by less than half a step
+  for (std::size_t i = 0; i < x.size(); ++i)  // each is within half a step of x
     CHECK(std::fabs(static_cast<double>(y[i]) - static_cast<double>(reference[i])) <= 3.5 / 15.0);
 }
 

@@ -1,18 +1,8 @@
 #pragma once
 
 #include <qat/config.hpp>
+#include <qat/core/detail/batch_types.hpp>
 #include <qat/core/float_arithmetic.hpp>
-
-#if defined(__GNUC__) && !defined(__clang__)
-// g++ 12 calls the deliberately undefined registers of its own AVX-512 intrinsics uninitialized.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <xsimd/xsimd.hpp>
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 
 #include <bit>
 #include <cmath>
@@ -29,75 +19,6 @@
 /// and a sum on most x86 architectures.
 
 namespace qat::core {
-
-/// The architecture of this translation unit's -march. Every function that touches a batch is a template on it, so that
-/// units compiled with different flags use different symbols.
-using default_arch = xsimd::default_arch;
-
-static_assert(!std::is_same_v<default_arch, xsimd::neon>,
-              "qat needs aarch64 on ARM: 32-bit NEON flushes denormals.");
-
-template <class Arch = default_arch>
-using float_batch = xsimd::batch<float, Arch>;
-
-template <class Arch = default_arch>
-using int_batch = xsimd::batch<std::int32_t, Arch>;
-
-/// Lanes of a float_batch.
-template <class Arch = default_arch>
-inline constexpr std::size_t lane_count = float_batch<Arch>::size;
-
-namespace detail {
-
-template <class V>
-struct lanes_of;
-template <>
-struct lanes_of<float> {
-  using arch = default_arch;
-  using integer = std::int32_t;
-};
-template <class Arch>
-struct lanes_of<xsimd::batch<float, Arch>> {
-  using arch = Arch;
-  using integer = int_batch<Arch>;
-};
-
-/// True for the architectures whose own instructions fuse: a property of Arch alone, so that f<Arch> means the same code in
-/// every translation unit.
-template <class Arch>
-inline constexpr bool fuses = std::is_base_of_v<xsimd::avx512f, Arch> ||
-                              std::is_base_of_v<xsimd::neon64, Arch> ||
-                              std::is_same_v<xsimd::fma3<xsimd::avx2>, Arch> ||
-                              std::is_same_v<xsimd::fma3<xsimd::avx>, Arch> ||
-                              std::is_same_v<xsimd::fma3<xsimd::sse4_2>, Arch>;
-
-/// Hides a register from the optimizer; no instruction.
-template <class Register>
-QAT_INLINE void hide(Register& r) noexcept {
-#if defined(__AVX512F__)
-  asm("" : "+v"(r));
-#elif defined(__SSE__)
-  asm("" : "+x"(r));
-#elif defined(__aarch64__)
-  asm("" : "+w"(r));
-#else
-  asm("" : "+m"(r));
-#endif
-}
-
-}  // namespace detail
-
-/// A float or a batch of them: what one-body numeric templates accept.
-template <class V>
-concept float_lanes = requires { typename detail::lanes_of<V>::arch; };
-
-/// The architecture of a batch; the default one for float, which keeps symbols of differently compiled units apart.
-template <float_lanes V>
-using arch_of = typename detail::lanes_of<V>::arch;
-
-/// int32 lanes to V's float lanes.
-template <float_lanes V>
-using integer_lanes = typename detail::lanes_of<V>::integer;
 
 // ---- products and sums --------------------------------------------------------------------------------------------
 
@@ -164,7 +85,9 @@ template <class Arch>
   return a / b;
 #endif
 }
-[[nodiscard]] QAT_INLINE constexpr float divide(float a, float b) noexcept { return a / b; }
+[[nodiscard]] QAT_INLINE constexpr float divide(float a, float b) noexcept {
+  return a / b;
+}
 
 /// Square root in each lane; NaN below zero, sqrt(-0) = -0.
 ///
@@ -177,7 +100,9 @@ template <class Arch>
   return xsimd::sqrt(x);
 #endif
 }
-[[nodiscard]] QAT_INLINE float sqrt(float x) noexcept { return std::sqrt(x); }
+[[nodiscard]] QAT_INLINE float sqrt(float x) noexcept {
+  return std::sqrt(x);
+}
 
 // ---- bits ---------------------------------------------------------------------------------------------------------
 
@@ -287,7 +212,9 @@ template <class Arch>
     xsimd::batch_bool<std::int32_t, Arch> mask) noexcept {
   return xsimd::bool_cast(mask);
 }
-[[nodiscard]] QAT_INLINE constexpr bool float_mask(bool mask) noexcept { return mask; }
+[[nodiscard]] QAT_INLINE constexpr bool float_mask(bool mask) noexcept {
+  return mask;
+}
 
 /// True if a lane of the mask is set.
 template <class Arch>
@@ -298,7 +225,9 @@ template <class Arch>
 [[nodiscard]] QAT_INLINE bool any(xsimd::batch_bool<std::int32_t, Arch> mask) noexcept {
   return xsimd::any(mask);
 }
-[[nodiscard]] QAT_INLINE constexpr bool any(bool mask) noexcept { return mask; }
+[[nodiscard]] QAT_INLINE constexpr bool any(bool mask) noexcept {
+  return mask;
+}
 
 /// The integer in each lane as float. Valid for |n| <= 2^24 exactly, beyond rounded to nearest even.
 template <class Arch>
@@ -322,9 +251,9 @@ namespace detail {
 
 /// True where xsimd's roundings are instructions; its generic ones lose the sign of zero.
 template <class Arch>
-inline constexpr bool rounds_in_hardware = std::is_base_of_v<xsimd::sse4_1, Arch> ||
-                                           std::is_base_of_v<xsimd::avx, Arch> ||
-                                           std::is_base_of_v<xsimd::avx512f, Arch>;
+inline constexpr bool rounds_in_hardware =
+    std::is_base_of_v<xsimd::sse4_1, Arch> || std::is_base_of_v<xsimd::avx, Arch> ||
+    std::is_base_of_v<xsimd::avx512f, Arch>;
 
 /// `rounded` with the sign of x where |x| < 2^23; x where it has no fraction (NaN and infinities included).
 template <class Arch>
@@ -356,7 +285,9 @@ template <class Arch>
 #endif
   }
 }
-[[nodiscard]] QAT_INLINE float nearbyint(float x) noexcept { return std::nearbyint(x); }
+[[nodiscard]] QAT_INLINE float nearbyint(float x) noexcept {
+  return std::nearbyint(x);
+}
 
 /// The integer part in each lane as float; zeros keep their sign.
 ///
@@ -374,7 +305,9 @@ template <class Arch>
 #endif
   }
 }
-[[nodiscard]] QAT_INLINE float trunc(float x) noexcept { return std::trunc(x); }
+[[nodiscard]] QAT_INLINE float trunc(float x) noexcept {
+  return std::trunc(x);
+}
 
 /// The largest integer not above x in each lane as float; zeros keep their sign.
 ///
@@ -393,7 +326,9 @@ template <class Arch>
 #endif
   }
 }
-[[nodiscard]] QAT_INLINE float floor(float x) noexcept { return std::floor(x); }
+[[nodiscard]] QAT_INLINE float floor(float x) noexcept {
+  return std::floor(x);
+}
 
 /// The larger and the smaller integer in each lane.
 template <class Arch>
@@ -449,13 +384,11 @@ template <class Arch>
 /// below all; independent of the order of the lanes.
 template <class Arch>
 [[nodiscard]] QAT_INLINE float reduce_max(float_batch<Arch> x) noexcept {
-  return core::float_of_bits(
-      core::order_key(core::reduce_max(core::order_key(core::bits_of(x)))));
+  return core::float_of_bits(core::order_key(core::reduce_max(core::order_key(core::bits_of(x)))));
 }
 template <class Arch>
 [[nodiscard]] QAT_INLINE float reduce_min(float_batch<Arch> x) noexcept {
-  return core::float_of_bits(
-      core::order_key(core::reduce_min(core::order_key(core::bits_of(x)))));
+  return core::float_of_bits(core::order_key(core::reduce_min(core::order_key(core::bits_of(x)))));
 }
 
 // ---- memory -------------------------------------------------------------------------------------------------------

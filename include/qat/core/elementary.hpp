@@ -89,8 +89,8 @@ template <float_lanes V, class Arch = arch_of<V>>
   x = core::select(x < V(-104.0f), V(-104.0f), x);
   const detail::nearest_integer<V> n(
       core::fma(x, V(0x1.715476p+0f), V(detail::nearest_integer<V>::magic)));  // 1 / ln 2
-  V r = core::fma(n.value, V(-0x1.62e4p-1f), x);        // ln 2, 15 bits: n * it is exact
-  r = core::fma(n.value, V(-0x1.7f7d1cp-20f), r);       // the rest of ln 2
+  V r = core::fma(n.value, V(-0x1.62e4p-1f), x);   // ln 2, 15 bits: n * it is exact
+  r = core::fma(n.value, V(-0x1.7f7d1cp-20f), r);  // the rest of ln 2
   V q = core::fma(r, V(0x1.6b6cdap-13f), V(0x1.6d40ap-10f));
   q = core::fma(r, q, V(0x1.11372ap-7f));
   q = core::fma(r, q, V(0x1.5554f2p-5f));
@@ -129,8 +129,9 @@ template <float_lanes V, class Arch = arch_of<V>>
   const V high = core::fma(parts.k, ln2, f);
   const V low = core::fma(parts.k, ln2, core::negate(high)) + f;
   const V tail = core::fma(s, p, core::fma(parts.k, V(0x1.7f7d1cp-20f), low));
-  const V special = core::select(x == V(0.0f), core::negate(detail::infinity<V>()),
-                                 core::select(x == detail::infinity<V>(), x, detail::not_a_number<V>()));
+  const V special =
+      core::select(x == V(0.0f), core::negate(detail::infinity<V>()),
+                   core::select(x == detail::infinity<V>(), x, detail::not_a_number<V>()));
   return core::select(x > V(0.0f) && x < detail::infinity<V>(), V(high + tail), special);
 }
 
@@ -195,8 +196,7 @@ template <class V>
   p = core::fma(r, p, V(0x1.ebfbep-3f));
   const V linear = core::product(r, V(0x1.62e43p-1f));
   const V head = V(1.0f) + linear;
-  const V rest = ((V(1.0f) - head) + linear) +
-                 core::fma(r, V(0x1.62e43p-1f), core::negate(linear));
+  const V rest = ((V(1.0f) - head) + linear) + core::fma(r, V(0x1.62e43p-1f), core::negate(linear));
   return scale_by_power<V>(head + core::fma(V(r * r), p, rest), n.integer);
 }
 
@@ -285,8 +285,7 @@ template <float_lanes V, class Arch = arch_of<V>>
   const I cosine_sign = core::shift_left<30>(I((n + I(1)) & I(2)));
   const V first = core::select(swap, cosine, sine);
   const V second = core::select(swap, sine, cosine);
-  return {core::select(x == V(0.0f), x,
-                       core::float_of_bits(I(core::bits_of(first) ^ sine_sign))),
+  return {core::select(x == V(0.0f), x, core::float_of_bits(I(core::bits_of(first) ^ sine_sign))),
           core::float_of_bits(I(core::bits_of(second) ^ cosine_sign))};
 }
 

@@ -30,7 +30,9 @@ struct probe_task {
 /// once a task has thrown).
 template <class E>
 concept executor = requires(std::remove_reference_t<E>& e, std::size_t count,
-                            detail::probe_task f) { e.run(count, f); };
+                            detail::probe_task f) {
+  e.run(count, f);
+};
 
 /// Runs tasks one after the other in the caller's thread: the default everywhere.
 struct serial_executor {

@@ -99,12 +99,13 @@ template <class Arch = default_arch>
   detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
     largest[r] = int_batch<Arch>(0);
   });
-  detail::for_each_64(x, n, 0.0f, [&](const float* p) __attribute__((always_inline)) {
-    detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
-      largest[r] = core::max(largest[r],
-                             core::magnitude_bits(core::load<Arch>(p + r * lane_count<Arch>)));
-    });
-  });
+  detail::for_each_64(
+      x, n, 0.0f, [&](const float* p) __attribute__((always_inline)) {
+        detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
+          largest[r] = core::max(largest[r],
+                                 core::magnitude_bits(core::load<Arch>(p + r * lane_count<Arch>)));
+        });
+      });
   detail::fold_registers<registers>(largest, [](auto a, auto b) { return core::max(a, b); });
   return core::float_of_bits(core::reduce_max(largest[0]));
 }
@@ -119,20 +120,22 @@ template <class Arch = default_arch>
 /// Cost    one read of the row.
 template <class Arch = default_arch>
 [[nodiscard]] row_bounds bounds(const float* x, std::size_t n) noexcept {
-  if (n == 0) return {core::float_of_bits(0x7f800000), core::negate(core::float_of_bits(0x7f800000))};
+  if (n == 0)
+    return {core::float_of_bits(0x7f800000), core::negate(core::float_of_bits(0x7f800000))};
   constexpr std::size_t registers = detail::registers_per_row_step<Arch>;
   int_batch<Arch> low[registers], high[registers];
   detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
     low[r] = high[r] = int_batch<Arch>(core::order_key(core::bits_of(x[0])));
   });
-  detail::for_each_64(x, n, x[0], [&](const float* p) __attribute__((always_inline)) {
-    detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
-      const int_batch<Arch> key =
-          core::order_key(core::bits_of(core::load<Arch>(p + r * lane_count<Arch>)));
-      low[r] = core::min(low[r], key);
-      high[r] = core::max(high[r], key);
-    });
-  });
+  detail::for_each_64(
+      x, n, x[0], [&](const float* p) __attribute__((always_inline)) {
+        detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
+          const int_batch<Arch> key =
+              core::order_key(core::bits_of(core::load<Arch>(p + r * lane_count<Arch>)));
+          low[r] = core::min(low[r], key);
+          high[r] = core::max(high[r], key);
+        });
+      });
   detail::fold_registers<registers>(low, [](auto a, auto b) { return core::min(a, b); });
   detail::fold_registers<registers>(high, [](auto a, auto b) { return core::max(a, b); });
   return {core::float_of_bits(core::order_key(core::reduce_min(low[0]))),
@@ -154,12 +157,13 @@ template <class Arch = default_arch>
   detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
     lanes[r] = float_batch<Arch>(0.0f);
   });
-  detail::for_each_64(x, n, 0.0f, [&](const float* p) __attribute__((always_inline)) {
-    detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
-      // Opaque: a product that was stored to x must not be fused into this sum after inlining.
-      lanes[r] += core::opaque(core::load<Arch>(p + r * lane_count<Arch>));
-    });
-  });
+  detail::for_each_64(
+      x, n, 0.0f, [&](const float* p) __attribute__((always_inline)) {
+        detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
+          // Opaque: a product that was stored to x must not be fused into this sum after inlining.
+          lanes[r] += core::opaque(core::load<Arch>(p + r * lane_count<Arch>));
+        });
+      });
   return detail::fold<Arch>(lanes);
 }
 
@@ -178,12 +182,13 @@ template <class Arch = default_arch>
   detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
     lanes[r] = float_batch<Arch>(0.0f);
   });
-  detail::for_each_64(x, n, 0.0f, [&](const float* p) __attribute__((always_inline)) {
-    detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
-      const float_batch<Arch> v = core::load<Arch>(p + r * lane_count<Arch>);
-      lanes[r] = core::fma(v, v, lanes[r]);
-    });
-  });
+  detail::for_each_64(
+      x, n, 0.0f, [&](const float* p) __attribute__((always_inline)) {
+        detail::repeat<registers>([&](auto r) __attribute__((always_inline)) {
+          const float_batch<Arch> v = core::load<Arch>(p + r * lane_count<Arch>);
+          lanes[r] = core::fma(v, v, lanes[r]);
+        });
+      });
   return detail::fold<Arch>(lanes);
 }
 

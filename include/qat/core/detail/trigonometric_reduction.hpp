@@ -39,7 +39,8 @@ template <class Arch>
   // 2/pi = 0.A2F9836E4E441529FC27...; the window of 96 bits starts after e - 2 of them, and e is -3 to 104.
   constexpr std::uint32_t two_over_pi[] = {0u,          0xa2f9836eu, 0x4e441529u, 0xfc2757d1u,
                                            0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu};
-  const std::uint32_t e_plus_30 = (magnitude >> 23) - 120u;  // the first word above holds 32 zeros before the point
+  const std::uint32_t e_plus_30 =
+      (magnitude >> 23) - 120u;  // the first word above holds 32 zeros before the point
   const std::uint32_t word = e_plus_30 / 32u;
   const std::uint32_t shift = e_plus_30 % 32u;
   const auto window = [&](std::uint32_t i) {

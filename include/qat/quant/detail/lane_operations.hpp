@@ -109,7 +109,7 @@ QAT_INLINE core::float_batch<Arch> load_codes(const Code* codes) {
 /// Returns whether Arch has a way of its own; if not, nothing is done.
 template <class Arch, bool Flip, class Code>
 QAT_INLINE bool pack_64_nibbles(const Code* codes, std::uint8_t* bytes) {
-  constexpr std::int8_t flip = Flip ? 8 : 0;
+  [[maybe_unused]] constexpr std::int8_t flip = Flip ? 8 : 0;
 #if defined(__AVX512BW__)
   if constexpr (sizeof(core::float_batch<Arch>) == 64) {
     __m512i fields = _mm512_xor_si512(_mm512_loadu_si512(codes), _mm512_set1_epi8(flip));
