@@ -4,8 +4,8 @@
 
 #include <Eigen/Core>
 
-#include <cstdint>
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <vector>
 

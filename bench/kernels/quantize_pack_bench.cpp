@@ -2,11 +2,11 @@
 
 #include <benchmark/benchmark.h>
 
-#include <bench/support/row_buffers.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include <bench/support/row_buffers.hpp>
 
 // From fp32 weights to shipped nibbles and scales in one pass: 4 bytes read and 1/2 byte written an element, where a copy
 // reads 4 and writes 4.

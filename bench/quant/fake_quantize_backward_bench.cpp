@@ -2,11 +2,11 @@
 
 #include <benchmark/benchmark.h>
 
-#include <bench/support/row_buffers.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include <bench/support/row_buffers.hpp>
 
 // The backward pass in place, by the mask that the forward pass stored.
 

@@ -3,11 +3,11 @@
 
 #include <benchmark/benchmark.h>
 
-#include <bench/support/row_buffers.hpp>
-
 #include <cstddef>
 #include <cstring>
 #include <vector>
+
+#include <bench/support/row_buffers.hpp>
 
 // The forward pass of training: calibration per row and fake quantization in one pass over memory.
 

@@ -6,14 +6,14 @@
 
 #include <benchmark/benchmark.h>
 
-#include <bench/support/alternate.hpp>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
+
+#include <bench/support/alternate.hpp>
 
 /// \file
 /// What the benchmarks of rows share: aligned matrices of random values and the copies that are their roof.
@@ -24,7 +24,7 @@ namespace qat::benchmarking {
 class RowBuffer {
  public:
   RowBuffer(std::size_t rows, std::size_t cols) : rows_(rows), cols_(cols) {
-    data_.reset(static_cast<float*>(::operator new(rows * cols * sizeof(float), alignment)));
+    data_.reset(static_cast<float*>(::operator new(rows* cols * sizeof(float), alignment)));
     for (std::size_t i = 0; i < rows * cols; ++i)
       data_.get()[i] =
           static_cast<float>(static_cast<std::int32_t>(core::random_bits(42, 0, i))) * 0x1p-29f;
@@ -86,10 +86,10 @@ inline void read_all(const float* x, std::size_t n) {
 template <class Work>
 void report_against_copies(benchmark::State& state, const RowBuffer& x, const RowBuffer& y,
                            Work&& work) {
-  Alternation turns({}, work, [&] { copy_plain(x.data(), y.data(), x.size()); },
-                    [&] { copy_streaming(x.data(), y.data(), x.size()); },
-                    [&] { copy_libc(x.data(), y.data(), x.size()); },
-                    [&] { read_all(x.data(), x.size()); });
+  Alternation turns(
+      {}, work, [&] { copy_plain(x.data(), y.data(), x.size()); },
+      [&] { copy_streaming(x.data(), y.data(), x.size()); },
+      [&] { copy_libc(x.data(), y.data(), x.size()); }, [&] { read_all(x.data(), x.size()); });
   for ([[maybe_unused]] auto _ : state) state.SetIterationTime(turns.round());
   std::size_t best = 1;
   for (std::size_t copy = 2; copy <= 3; ++copy)

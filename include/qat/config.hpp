@@ -18,7 +18,8 @@
 #endif
 
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "qat supports little-endian machines only: its packed layouts are byte streams read in place."
+#error \
+    "qat supports little-endian machines only: its packed layouts are byte streams read in place."
 #endif
 
 /// Marks the arithmetic that host and device share; empty unless nvcc compiles.
@@ -36,20 +37,20 @@
 
 /// Checks a rule of the caller at an API edge; always on.
 /// \throws qat::ContractViolation with the function, the rule, `got` (a string with the values), file and line.
-#define QAT_EXPECTS(rule, got)                                                             \
-  do {                                                                                     \
+#define QAT_EXPECTS(rule, got)                                                                \
+  do {                                                                                        \
     if (!(rule)) ::qat::detail::violate_contract(__func__, #rule, (got), __FILE__, __LINE__); \
   } while (false)
 
 /// Checks an invariant of ours; aborts unless NDEBUG, where it only compiles its operand.
 #if defined(NDEBUG)
-#define QAT_ASSERT(rule)                    \
-  do {                                      \
-    if (false) static_cast<void>(rule);     \
+#define QAT_ASSERT(rule)                \
+  do {                                  \
+    if (false) static_cast<void>(rule); \
   } while (false)
 #else
-#define QAT_ASSERT(rule)                    \
-  do {                                      \
-    if (!(rule)) __builtin_trap();          \
+#define QAT_ASSERT(rule)           \
+  do {                             \
+    if (!(rule)) __builtin_trap(); \
   } while (false)
 #endif

@@ -6,7 +6,9 @@
 
 namespace {
 
-void takes_positive(int x) { QAT_EXPECTS(x > 0, std::to_string(x)); }
+void takes_positive(int x) {
+  QAT_EXPECTS(x > 0, std::to_string(x));
+}
 
 }  // namespace
 

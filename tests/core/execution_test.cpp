@@ -18,7 +18,9 @@ TEST_CASE("execution: backends and parallel executions are accepted and nothing 
 TEST_CASE("execution: parallel runs every block once on its executor") {
   qat::core::ThreadExecutor threads(3);
   const auto e = qat::parallel(threads, qat::scalar{});
-  CHECK(std::is_same_v<qat::detail::execution_traits<std::remove_const_t<decltype(e)>>::backend_type, qat::scalar>);
+  CHECK(
+      std::is_same_v<qat::detail::execution_traits<std::remove_const_t<decltype(e)>>::backend_type,
+                     qat::scalar>);
   std::vector<int> seen(1000, 0);
   qat::detail::execution_traits<std::remove_const_t<decltype(e)>>::run(
       e, seen.size(), 7, [&](std::size_t first, std::size_t last) {

@@ -39,7 +39,8 @@ TEST_CASE("half: every binary16 pattern widens to its value and narrows back") {
   }
 }
 
-TEST_CASE("half: a float between two binary16 neighbours goes to the nearer and a tie to the even one") {
+TEST_CASE(
+    "half: a float between two binary16 neighbours goes to the nearer and a tie to the even one") {
   for (std::uint32_t pattern = 0; pattern < 0x7bffu; ++pattern) {
     const auto below = static_cast<std::uint16_t>(pattern);
     const auto above = static_cast<std::uint16_t>(pattern + 1);

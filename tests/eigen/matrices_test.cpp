@@ -76,7 +76,8 @@ TEST_CASE("eigen: blocks and maps and transposes and references with strides") {
   const Eigen::Map<const by_rows, 0, stride> strided(memory.data(), 6, 20, stride(50, 2));
   std::vector<float> result(400, -1.0f);
   check(strided, Eigen::Map<by_rows, 0, stride>(result.data(), 6, 20, stride(60, 3)));
-  check(Eigen::Map<const by_columns>(memory.data(), 8, 30), Eigen::Map<by_columns>(result.data(), 8, 30));
+  check(Eigen::Map<const by_columns>(memory.data(), 8, 30),
+        Eigen::Map<by_columns>(result.data(), 8, 30));
 
   by_rows transposed(50, 20);
   check(whole.transpose(), transposed);

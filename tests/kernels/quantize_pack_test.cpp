@@ -1,17 +1,19 @@
 #include <qat/kernels/quantize_pack.hpp>
 
+#include <doctest/doctest.h>
+
 #include <tests/support/backends.hpp>
 #include <tests/support/floats.hpp>
 #include <tests/support/guarded_matrix.hpp>
 #include <tests/support/quantizers.hpp>
 
-#include <doctest/doctest.h>
-
 using namespace qat::testing;  // the names of tests/support; nothing of the library
 
 namespace {
 
-float ordinary(std::size_t r, std::size_t c) { return uniform(r + 1, c) * 3.0f; }
+float ordinary(std::size_t r, std::size_t c) {
+  return uniform(r + 1, c) * 3.0f;
+}
 
 }  // namespace
 
@@ -37,7 +39,8 @@ TEST_CASE("quantize_pack: the bits are those of calibrate and quantize and pack"
           CHECK(std::equal(expected.begin(), expected.end(), bytes.begin() + 1));
           CHECK((bytes.front() == 0x5a && bytes.back() == 0x5a));
           int wrong = q.zero_points != p.zero_points;
-          for (std::size_t i = 0; i < p.scales.size(); ++i) wrong += !same(q.scales[i], p.scales[i]);
+          for (std::size_t i = 0; i < p.scales.size(); ++i)
+            wrong += !same(q.scales[i], p.scales[i]);
           CHECK(wrong == 0);
         };
         check(qat::scalar{});

@@ -54,8 +54,8 @@ outcome<Q> by_definition(const std::vector<float>& x, std::size_t rows, std::siz
                          const std::vector<float>& gain, float epsilon) {
   std::vector<float> y(x.size());
   for (std::size_t r = 0; r < rows; ++r) {
-    const float mean = qat::core::oracle::sum_of_squares(x.data() + r * cols, cols) /
-                       static_cast<float>(cols);
+    const float mean =
+        qat::core::oracle::sum_of_squares(x.data() + r * cols, cols) / static_cast<float>(cols);
     const float factor = 1.0f / std::sqrt(mean + epsilon);
     for (std::size_t c = 0; c < cols; ++c) y[r * cols + c] = x[r * cols + c] * factor * gain[c];
   }

@@ -38,15 +38,13 @@ TEST_CASE("round_toward_zero: equals trunc at every tie and beside it") {
 }
 
 TEST_CASE("round_floor: equals floor at every tie and beside it") {
-  for_each_tie_and_neighbour(
-      [](float x) { REQUIRE(qat::round_floor::apply(x) == std::floor(x)); });
+  for_each_tie_and_neighbour([](float x) { REQUIRE(qat::round_floor::apply(x) == std::floor(x)); });
 }
 
 TEST_CASE("round_stochastic: integers stay whatever the random number") {
   for (int n = -300; n <= 300; ++n)
     for (const std::uint32_t random : {0u, 1u, 0x80000000u, 0xffffffffu})
-      REQUIRE(qat::round_stochastic::apply(static_cast<float>(n), random) ==
-              static_cast<float>(n));
+      REQUIRE(qat::round_stochastic::apply(static_cast<float>(n), random) == static_cast<float>(n));
 }
 
 TEST_CASE("round_stochastic: rounds away for the smallest numbers in proportion to the fraction") {

@@ -1,13 +1,12 @@
 #include <qat/policy/scale_application.hpp>
-
 #include <qat/quant/fake_quantize.hpp>
-
-#include <tests/support/floats.hpp>
-#include <tests/support/golden.hpp>
 
 #include <doctest/doctest.h>
 
 #include <cmath>
+
+#include <tests/support/floats.hpp>
+#include <tests/support/golden.hpp>
 
 using namespace qat::testing;  // the names of tests/support; nothing of the library
 
@@ -71,7 +70,8 @@ TEST_CASE("scale_application: llmqat_reference gives the vectors of the specific
     // The table has six decimals: half a unit of the last, and 1e-6 relative for fp32.
     CHECK(std::fabs(static_cast<double>(scale[0]) - s) <= 0.5e-6 + 1e-6 * s);
     for (std::size_t i = 0; i < 6; ++i)
-      CHECK(std::fabs(static_cast<double>(y[i]) - expected[i]) <= 0.5e-6 + 1e-6 * std::fabs(expected[i]));
+      CHECK(std::fabs(static_cast<double>(y[i]) - expected[i]) <=
+            0.5e-6 + 1e-6 * std::fabs(expected[i]));
   };
   check.operator()<3>(1.200000, {-0.833333, 0, 0, 0, 0.833333, 2.499999});
   check.operator()<4>(2.799999, {-1.071429, -0.357143, 0, 0.357143, 1.071429, 2.5});

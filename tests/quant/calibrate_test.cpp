@@ -1,14 +1,14 @@
 #include <qat/quant/calibrate.hpp>
 
-#include <tests/support/backends.hpp>
-#include <tests/support/floats.hpp>
-#include <tests/support/guarded_matrix.hpp>
-#include <tests/support/quantizers.hpp>
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
+
+#include <tests/support/backends.hpp>
+#include <tests/support/floats.hpp>
+#include <tests/support/guarded_matrix.hpp>
+#include <tests/support/quantizers.hpp>
 
 using namespace qat::testing;  // the names of tests/support; nothing of the library
 
@@ -42,7 +42,8 @@ TEST_CASE("calibrate: each range policy gives its scale") {
   CHECK(scale_of<qat::bits<4>, qat::symmetric_full>(x) == 3.0f / 7.0f);
   CHECK(scale_of<qat::bits<4>, qat::symmetric_full, qat::absmax_half_span>(x) == 3.0f / 7.5f);
   CHECK(scale_of<qat::bits<4>, qat::symmetric_full, qat::signed_absmax>(x) == -3.0f / -8.0f);
-  CHECK(scale_of<qat::bits<4>, qat::symmetric_full, qat::signed_absmax>({1.0f, 4.0f, -2.0f}) == -0.5f);
+  CHECK(scale_of<qat::bits<4>, qat::symmetric_full, qat::signed_absmax>({1.0f, 4.0f, -2.0f}) ==
+        -0.5f);
   CHECK(scale_of<qat::bits<4>, qat::symmetric_full, qat::signed_absmax>({-4.0f, 4.0f}) == -0.5f);
   CHECK(scale_of<qat::bits<4>, qat::fixed_range<-1, 2, 3>>(x) == (2.0f / 3.0f) / 7.0f);
 }
@@ -50,7 +51,7 @@ TEST_CASE("calibrate: each range policy gives its scale") {
 TEST_CASE("calibrate: affine parameters follow the formula") {
   using Q = qat::Quantizer<qat::bits<8>, qat::affine, qat::min_max>;
   check_row<Q>({-1.0f, 0.5f, 2.0f}, 3.0f / 255.0f, 85);
-  check_row<Q>({1.0f, 2.0f}, 2.0f / 255.0f, 0);      // the interval is stretched to 0
+  check_row<Q>({1.0f, 2.0f}, 2.0f / 255.0f, 0);  // the interval is stretched to 0
   check_row<Q>({-1.0f, -2.0f}, 2.0f / 255.0f, 255);
   check_row<Q>({0.0f, 0.0f}, 1.0f, 0);
   check_row<Q>({-0.0f}, 1.0f, 0);
@@ -67,7 +68,8 @@ TEST_CASE("calibrate: groups without a usable scale") {
   for (const float bad : {not_a_number, -not_a_number, infinity, -infinity}) {
     CHECK(is_nan(scale_of<qat::bits<4>>({1.0f, bad})));
     CHECK(is_nan(scale_of<qat::bits<4>, qat::min_max>({bad, 1.0f})));
-    CHECK(is_nan(scale_of<qat::bits<4>, qat::symmetric_full, qat::signed_absmax, qat::fp16_scale>({bad})));
+    CHECK(is_nan(
+        scale_of<qat::bits<4>, qat::symmetric_full, qat::signed_absmax, qat::fp16_scale>({bad})));
     check_row<T8>({1.0f, bad, 2.0f}, not_a_number, 0);
   }
   for (const float zero : {0.0f, -0.0f, 0x1p-149f, -0x1p-140f, 0x1p-124f}) {
@@ -78,7 +80,7 @@ TEST_CASE("calibrate: groups without a usable scale") {
     CHECK(scale_of<qat::bits<4>, qat::symmetric_full, qat::signed_absmax>({zero}) == 1.0f);
     check_row<T8>({zero}, 1.0f, 0);
   }
-  CHECK(scale_of<qat::bits<4>>({7 * 0x1p-126f}) == 0x1p-126f);       // the smallest that is kept
+  CHECK(scale_of<qat::bits<4>>({7 * 0x1p-126f}) == 0x1p-126f);  // the smallest that is kept
   CHECK(scale_of<qat::bits<4>>({7 * 0x1p-126f * 0.99f}) == 1.0f);
 }
 
@@ -86,8 +88,10 @@ TEST_CASE("calibrate: a scale too small for its format becomes the smallest norm
   CHECK(scale_of<qat::bits<4>, qat::fp16_scale>({1e-30f}) == 0x1p-14f);
   CHECK(scale_of<qat::bits<4>, qat::fp16_scale>({7 * 0x1p-15f}) == 0x1p-14f);
   CHECK(scale_of<qat::bits<4>, qat::fp16_scale>({7 * 0x1p-13f}) == 0x1p-13f);
-  CHECK(scale_of<qat::bits<4>, qat::symmetric_full, qat::signed_absmax, qat::fp16_scale>({1e-30f}) == -0x1p-14f);
-  CHECK(scale_of<qat::bits<4>, qat::symmetric_full, qat::signed_absmax, qat::fp16_scale>({-1e-30f}) == 0x1p-14f);
+  CHECK(scale_of<qat::bits<4>, qat::symmetric_full, qat::signed_absmax, qat::fp16_scale>(
+            {1e-30f}) == -0x1p-14f);
+  CHECK(scale_of<qat::bits<4>, qat::symmetric_full, qat::signed_absmax, qat::fp16_scale>(
+            {-1e-30f}) == 0x1p-14f);
   CHECK(scale_of<qat::bits<4>, qat::bf16_scale>({7 * 0x1.000002p-126f}) == 0x1p-126f);
   CHECK(scale_of<qat::bits<4>, qat::power_of_two_scale>({7 * 0x1p-126f}) == 0x1p-126f);
 }
@@ -161,9 +165,8 @@ TEST_CASE("calibrate: the order of the elements does not matter") {
 
 TEST_CASE("calibrate: one tensor of many blocks has the statistics of the whole") {
   constexpr std::size_t rows = 300, cols = 700;
-  auto x = guarded<float>(rows, cols, {}, [](std::size_t r, std::size_t c) {
-    return uniform(r, c);
-  });
+  auto x =
+      guarded<float>(rows, cols, {}, [](std::size_t r, std::size_t c) { return uniform(r, c); });
   x.view()(rows - 1, cols - 1) = -12.7f;
   x.view()(0, 0) = 8.0f;
   CHECK(qat::calibrate<qat::Quantizer<qat::bits<8>>>(x.view()).scales[0] == 12.7f / 127.0f);
@@ -180,7 +183,8 @@ TEST_CASE("calibrate: the clamp that a fresh absmax scale omits is idle for ever
     int beyond = 0;
     for (const int exponent : {-118, -20, 0, 60, 127})
       for (std::uint32_t mantissa = 0; mantissa < (1u << 23); mantissa += 61) {
-        const float m = std::bit_cast<float>(static_cast<std::uint32_t>(exponent + 127) << 23 | mantissa);
+        const float m =
+            std::bit_cast<float>(static_cast<std::uint32_t>(exponent + 127) << 23 | mantissa);
         volatile float scale = m / static_cast<float>(Q::qmax);
         volatile float operand = 1.0f / scale;
         volatile float units = m * operand;
@@ -195,10 +199,10 @@ TEST_CASE("calibrate: parameters of another shape and heads that do not divide t
   CHECK_THROWS_WITH_AS(qat::calibrate<W4>(x, {scales}),
                        doctest::Contains("2 scales where 1 are needed"), qat::ContractViolation);
   CHECK_THROWS_WITH_AS(static_cast<void>(qat::calibrate<kv4>(x)),
-                       doctest::Contains("a width of 12 and groups of 16"),
-                       qat::ContractViolation);
+                       doctest::Contains("a width of 12 and groups of 16"), qat::ContractViolation);
   std::vector<float> scale(1);
   std::vector<std::uint8_t> no_zero_point;
   CHECK_THROWS_WITH_AS(qat::calibrate<T8>(x, {scale, no_zero_point}),
-                       doctest::Contains("0 zero points where 1 are needed"), qat::ContractViolation);
+                       doctest::Contains("0 zero points where 1 are needed"),
+                       qat::ContractViolation);
 }

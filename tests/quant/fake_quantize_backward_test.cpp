@@ -19,7 +19,8 @@ using through = qat::Quantizer<qat::bits<4>, qat::per_channel>;
 std::vector<float> noise(std::size_t n, std::uint64_t seed) {
   std::vector<float> x(n);
   for (std::size_t i = 0; i < n; ++i)
-    x[i] = static_cast<float>(static_cast<std::int32_t>(qat::core::random_bits(seed, 0, i))) * 0x1p-29f;
+    x[i] = static_cast<float>(static_cast<std::int32_t>(qat::core::random_bits(seed, 0, i))) *
+           0x1p-29f;
   return x;
 }
 
@@ -49,7 +50,8 @@ void check(std::size_t rows, std::size_t cols) {
   qat::fake_quantize_backward<Q>(mask, qat::matrix_view<float>(in_place.data(), rows, cols));
   CHECK(patterns(in_place) == patterns(expected));
   std::vector<float> oracle(dy);
-  qat::fake_quantize_backward<Q>(qat::scalar{}, mask, qat::matrix_view<float>(oracle.data(), rows, cols));
+  qat::fake_quantize_backward<Q>(qat::scalar{}, mask,
+                                 qat::matrix_view<float>(oracle.data(), rows, cols));
   CHECK(patterns(oracle) == patterns(expected));
 
   const qat::matrix_view<const float> in(dy.data(), rows, cols);
@@ -57,9 +59,9 @@ void check(std::size_t rows, std::size_t cols) {
   qat::fake_quantize_backward<Q>(view, p, in, qat::matrix_view<float>(dx.data(), rows, cols));
   CHECK(patterns(dx) == patterns(expected));
   std::vector<float> columns(x.size(), 9.0f);  // to a matrix of the other storage order
-  qat::fake_quantize_backward<Q>(qat::scalar{}, view, p, in,
-                                 qat::matrix_view<float>(columns.data(), rows, cols, 1,
-                                                         static_cast<std::ptrdiff_t>(rows)));
+  qat::fake_quantize_backward<Q>(
+      qat::scalar{}, view, p, in,
+      qat::matrix_view<float>(columns.data(), rows, cols, 1, static_cast<std::ptrdiff_t>(rows)));
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t c = 0; c < cols; ++c)
       REQUIRE(std::bit_cast<std::uint32_t>(columns[c * rows + r]) ==
@@ -91,6 +93,7 @@ TEST_CASE("fake_quantize_backward: the reference's mask on its test vector") {
 TEST_CASE("fake_quantize_backward: a mask of another shape is refused") {
   std::vector<float> gradient(100);
   const std::vector<std::uint64_t> mask(3);
-  CHECK_THROWS_AS(qat::fake_quantize_backward<fixed>(std::span<const std::uint64_t>(mask), gradient),
-                  qat::ContractViolation);
+  CHECK_THROWS_AS(
+      qat::fake_quantize_backward<fixed>(std::span<const std::uint64_t>(mask), gradient),
+      qat::ContractViolation);
 }

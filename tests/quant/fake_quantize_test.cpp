@@ -1,15 +1,15 @@
 #include <qat/quant/fake_quantize.hpp>
 
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+
 #include <tests/support/backends.hpp>
 #include <tests/support/floats.hpp>
 #include <tests/support/guarded_matrix.hpp>
 #include <tests/support/oracle.hpp>
 #include <tests/support/quantizers.hpp>
-
-#include <doctest/doctest.h>
-
-#include <cmath>
-#include <string>
 
 using namespace qat::testing;  // the names of tests/support; nothing of the library
 
@@ -19,11 +19,16 @@ namespace {
 float mixed(std::size_t r, std::size_t c) {
   const std::uint64_t i = 1000 * r + c;
   switch (qat::core::random_bits(5, 1, i) % 8) {
-    case 0: return 0.0f;
-    case 1: return -0.0f;
-    case 2: return std::nearbyint(uniform(2, i) * 30.0f) * 0.125f;
-    case 3: return uniform(3, i) * 0x1p-40f;
-    default: return uniform(4, i) * 4.0f;
+    case 0:
+      return 0.0f;
+    case 1:
+      return -0.0f;
+    case 2:
+      return std::nearbyint(uniform(2, i) * 30.0f) * 0.125f;
+    case 3:
+      return uniform(3, i) * 0x1p-40f;
+    default:
+      return uniform(4, i) * 4.0f;
   }
 }
 
@@ -35,8 +40,8 @@ qat::parameters<Q> parameters_for(std::size_t rows, std::size_t cols) {
     if (qat::detail::has_signed_scale<typename Q::range> && i % 2 == 1) p.scales[i] = -p.scales[i];
   }
   for (std::size_t i = 0; i < p.zero_points.size(); ++i)
-    p.zero_points[i] = static_cast<typename Q::code_type>(
-        Q::qmin + static_cast<int>(i * 5) % (Q::qmax - Q::qmin + 1));
+    p.zero_points[i] = static_cast<typename Q::code_type>(Q::qmin + static_cast<int>(i * 5) %
+                                                                        (Q::qmax - Q::qmin + 1));
   return p;
 }
 
@@ -56,32 +61,32 @@ bool equal(const M& a, const M& b) {
 }  // namespace
 
 TEST_CASE("fake_quantize: the scalar backend follows the formula") {
-  for_each_quantizer<W4, T8, kv4, odd_groups, random8, q4_0_like>(
-      []<class Q>() {
-        constexpr std::size_t rows = 3, cols = 96;
-        const auto x = guarded<float>(rows, cols, {}, mixed);
-        GuardedMatrix<float> y(rows, cols);
-        const auto p = parameters_for<Q>(rows, cols);
-        qat::fake_quantize<Q>(qat::scalar{}, x.view(), p, y.view(), {.seed = 9, .stream = 4});
-        const std::size_t per_row = qat::groups_per_row<Q>(cols);
-        const std::size_t size = Q::granularity::group_size(cols);
-        int wrong = 0;
-        for (std::size_t r = 0; r < rows; ++r)
-          for (std::size_t c = 0; c < cols; ++c) {
-            const std::size_t at = Q::granularity::whole_tensor ? 0 : r * per_row + c / size;
-            const int zero = Q::has_zero_point ? static_cast<int>(p.zero_points[at]) : 0;
-            const int code = expected_code<Q>(x.view()(r, c), p.scales[at], zero,
-                                              qat::core::random_bits(9, 4, r * cols + c));
-            if (!same(y.view()(r, c), expected_value<Q>(code, p.scales[at], zero))) ++wrong;
-          }
-        CHECK(wrong == 0);
-      });
+  for_each_quantizer<W4, T8, kv4, odd_groups, random8, q4_0_like>([]<class Q>() {
+    constexpr std::size_t rows = 3, cols = 96;
+    const auto x = guarded<float>(rows, cols, {}, mixed);
+    GuardedMatrix<float> y(rows, cols);
+    const auto p = parameters_for<Q>(rows, cols);
+    qat::fake_quantize<Q>(qat::scalar{}, x.view(), p, y.view(), {.seed = 9, .stream = 4});
+    const std::size_t per_row = qat::groups_per_row<Q>(cols);
+    const std::size_t size = Q::granularity::group_size(cols);
+    int wrong = 0;
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t c = 0; c < cols; ++c) {
+        const std::size_t at = Q::granularity::whole_tensor ? 0 : r * per_row + c / size;
+        const int zero = Q::has_zero_point ? static_cast<int>(p.zero_points[at]) : 0;
+        const int code = expected_code<Q>(x.view()(r, c), p.scales[at], zero,
+                                          qat::core::random_bits(9, 4, r * cols + c));
+        if (!same(y.view()(r, c), expected_value<Q>(code, p.scales[at], zero))) ++wrong;
+      }
+    CHECK(wrong == 0);
+  });
 }
 
 TEST_CASE("fake_quantize: every backend gives the bits of the oracle for sizes and misalignments") {
   std::string names;
   for_each_quantizer<W4, T8, random8, q4_0_like>([&]<class Q>() {
-    for (const std::size_t cols : sizes{0, 1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 64, 65, 112, 257}) {
+    for (const std::size_t cols :
+         sizes{0, 1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 64, 65, 112, 257}) {
       if (!divides<Q>(cols)) continue;
       CAPTURE(cols);
       for (const std::size_t off : sizes{0, 1, 6}) {
@@ -192,17 +197,20 @@ TEST_CASE("fake_quantize: large outputs written around the caches have the same 
   }
   const qat::matrix_view<const float> from(x.data(), rows, cols);
   std::vector<float> scales(rows);
-  qat::calibrate_fake_quantize<W4>(qat::scalar{}, from, {scales}, qat::matrix_view<float>(expected.data(), rows, cols));
+  qat::calibrate_fake_quantize<W4>(qat::scalar{}, from, {scales},
+                                   qat::matrix_view<float>(expected.data(), rows, cols));
   for (const std::size_t off : sizes{0, 3}) {
     const qat::matrix_view<float> to(y.data() + off, rows, cols);
     std::vector<float> measured(rows);
     qat::calibrate_fake_quantize<W4>(from, {measured}, to);
     CHECK(measured == scales);
-    CHECK(std::equal(expected.begin(), expected.end(), y.begin() + static_cast<std::ptrdiff_t>(off)));
+    CHECK(
+        std::equal(expected.begin(), expected.end(), y.begin() + static_cast<std::ptrdiff_t>(off)));
     CHECK(y[rows * cols + off] == 1.5f);
     std::fill(y.begin(), y.end(), 1.5f);
     qat::fake_quantize<W4>(from, qat::parameters_view<W4>{scales}, to);
-    CHECK(std::equal(expected.begin(), expected.end(), y.begin() + static_cast<std::ptrdiff_t>(off)));
+    CHECK(
+        std::equal(expected.begin(), expected.end(), y.begin() + static_cast<std::ptrdiff_t>(off)));
     CHECK(y[rows * cols + off] == 1.5f);
     std::fill(y.begin(), y.end(), 1.5f);
   }
@@ -218,8 +226,8 @@ TEST_CASE("fake_quantize: blocks in any order and on any thread give the same bi
     auto q = p;
     for (const bool threaded : {false, true}) {
       test_executor executor{threaded};
-      qat::calibrate_fake_quantize<Q>(qat::parallel(executor), x.view(),
-                                      qat::detail::span_of<Q>(q), y.view());
+      qat::calibrate_fake_quantize<Q>(qat::parallel(executor), x.view(), qat::detail::span_of<Q>(q),
+                                      y.view());
       CHECK(equal(y.view(), expected.view()));
       CHECK(q.scales == p.scales);
     }
@@ -234,7 +242,8 @@ TEST_CASE("fake_quantize: a group that is not finite is NaN throughout and spare
         x.view()(1, at) = bad;
         GuardedMatrix<float> y(3, 96), scalar(3, 96);
         auto p = qat::detail::make_parameters<Q>(3, 96);
-        qat::calibrate_fake_quantize<Q>(qat::scalar{}, x.view(), qat::detail::span_of<Q>(p), scalar.view());
+        qat::calibrate_fake_quantize<Q>(qat::scalar{}, x.view(), qat::detail::span_of<Q>(p),
+                                        scalar.view());
         qat::calibrate_fake_quantize<Q>(x.view(), qat::detail::span_of<Q>(p), y.view());
         CHECK(equal(y.view(), scalar.view()));
         const std::size_t size = Q::granularity::group_size(96);
@@ -248,7 +257,23 @@ TEST_CASE("fake_quantize: a group that is not finite is NaN throughout and spare
 }
 
 TEST_CASE("fake_quantize: NaN becomes zero and infinities saturate under a given scale") {
-  const std::vector<float> x{not_a_number, infinity, -infinity, -not_a_number, 1e30f, -1e30f, 0.3f, 0.1f, 0.2f, 0, 0, 0, 0, 0, 0, 0, not_a_number};
+  const std::vector<float> x{not_a_number,
+                             infinity,
+                             -infinity,
+                             -not_a_number,
+                             1e30f,
+                             -1e30f,
+                             0.3f,
+                             0.1f,
+                             0.2f,
+                             0,
+                             0,
+                             0,
+                             0,
+                             0,
+                             0,
+                             0,
+                             not_a_number};
   const auto check = [&](auto backend) {
     std::vector<float> y(x.size());
     qat::parameters<A8> p{{0.5f}, {}};
@@ -323,26 +348,25 @@ TEST_CASE("fake_quantize: the error is at most half a step inside the range") {
 TEST_CASE("fake_quantize: a larger value never gets a smaller level") {
   std::vector<float> x(4001), y(4001);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = (static_cast<float>(i) - 2000.0f) * 0x1p-8f;
-  for_each_quantizer<W4, T8, qat::Quantizer<qat::bits<4>, qat::round_half_away, qat::divide>>([&]<class Q>() {
-    const auto p = qat::calibrate<Q>(qat::scalar{}, x);
-    qat::fake_quantize<Q>(qat::scalar{}, x, p, y);
-    CHECK(std::is_sorted(y.begin(), y.end()));
-    CHECK(y.front() < y.back());
-  });
+  for_each_quantizer<W4, T8, qat::Quantizer<qat::bits<4>, qat::round_half_away, qat::divide>>(
+      [&]<class Q>() {
+        const auto p = qat::calibrate<Q>(qat::scalar{}, x);
+        qat::fake_quantize<Q>(qat::scalar{}, x, p, y);
+        CHECK(std::is_sorted(y.begin(), y.end()));
+        CHECK(y.front() < y.back());
+      });
 }
 
 TEST_CASE("fake_quantize: multiplying by a power of two multiplies the result by it") {
   for_each_quantizer<W4, T8, odd_groups, random8>([]<class Q>() {
-    const auto x = guarded<float>(2, 96, {}, [](std::size_t r, std::size_t c) {
-      return uniform(6, 96 * r + c);
-    });
+    const auto x = guarded<float>(
+        2, 96, {}, [](std::size_t r, std::size_t c) { return uniform(6, 96 * r + c); });
     GuardedMatrix<float> y(2, 96), scaled_y(2, 96);
     auto p = qat::calibrate<Q>(qat::scalar{}, x.view());
     qat::fake_quantize<Q>(qat::scalar{}, x.view(), p, y.view());
     for (const float factor : {0x1p-100f, 0x1p-3f, 0x1p9f, 0x1p100f}) {
-      const auto scaled = guarded<float>(2, 96, {}, [&](std::size_t r, std::size_t c) {
-        return x.view()(r, c) * factor;
-      });
+      const auto scaled = guarded<float>(
+          2, 96, {}, [&](std::size_t r, std::size_t c) { return x.view()(r, c) * factor; });
       const auto q = qat::calibrate<Q>(qat::scalar{}, scaled.view());
       qat::fake_quantize<Q>(qat::scalar{}, scaled.view(), q, scaled_y.view());
       int wrong = 0;

@@ -1,6 +1,6 @@
+#include <qat/core/thread_executor.hpp>
 #include <qat/quant/calibrate.hpp>
 #include <qat/quant/gradient_mask.hpp>
-#include <qat/core/thread_executor.hpp>
 
 #include <doctest/doctest.h>
 
@@ -23,7 +23,8 @@ using mine = qat::Quantizer<qat::bits<4>, qat::per_channel, only_positive>;
 std::vector<float> noise(std::size_t n) {
   std::vector<float> x(n);
   for (std::size_t i = 0; i < n; ++i)
-    x[i] = static_cast<float>(static_cast<std::int32_t>(qat::core::random_bits(11, 0, i))) * 0x1p-29f;
+    x[i] =
+        static_cast<float>(static_cast<std::int32_t>(qat::core::random_bits(11, 0, i))) * 0x1p-29f;
   return x;
 }
 
@@ -85,7 +86,8 @@ TEST_CASE("gradient_mask: a strided matrix gives the bits of its contiguous copy
     for (std::size_t c = 0; c < cols; ++c) transposed[c * rows + r] = x[r * cols + c];
   const auto p = qat::calibrate<fixed>(qat::matrix_view<const float>(x.data(), rows, cols));
   std::vector<std::uint64_t> mask(qat::mask_words(rows, cols));
-  qat::gradient_mask<fixed>(qat::matrix_view<const float>(transposed.data(), rows, cols, 1, rows), p, mask);
+  qat::gradient_mask<fixed>(qat::matrix_view<const float>(transposed.data(), rows, cols, 1, rows),
+                            p, mask);
   CHECK(mask == mask_of<fixed>(qat::scalar{}, x, rows, cols, p));
 }
 
@@ -93,6 +95,7 @@ TEST_CASE("gradient_mask: a mask of the wrong size is refused") {
   const auto x = noise(130);
   const auto p = qat::calibrate<fixed>(qat::matrix_view<const float>(x.data(), 1, 130));
   std::vector<std::uint64_t> mask(2);
-  CHECK_THROWS_AS(qat::gradient_mask<fixed>(qat::matrix_view<const float>(x.data(), 1, 130), p, mask),
-                  qat::ContractViolation);
+  CHECK_THROWS_AS(
+      qat::gradient_mask<fixed>(qat::matrix_view<const float>(x.data(), 1, 130), p, mask),
+      qat::ContractViolation);
 }

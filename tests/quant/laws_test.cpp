@@ -15,7 +15,9 @@ bool mentions(const qat::law_report& report, const char* law) {
   return false;
 }
 
-int whole(float x) { return static_cast<int>(x); }
+int whole(float x) {
+  return static_cast<int>(x);
+}
 
 struct round_up : rounding {
   static constexpr float apply(float x) noexcept {
@@ -29,7 +31,9 @@ struct keeps_halves : rounding {
   }
 };
 struct moves_integers : rounding {
-  static constexpr float apply(float x) noexcept { return round_up::apply(x) - (x == 3.0f ? 1.0f : 0.0f); }
+  static constexpr float apply(float x) noexcept {
+    return round_up::apply(x) - (x == 3.0f ? 1.0f : 0.0f);
+  }
 };
 struct not_monotone : rounding {
   static constexpr float apply(float x) noexcept {
@@ -45,12 +49,15 @@ struct claims_toward_zero : rounding {
   static constexpr float apply(float x) noexcept { return round_up::apply(x); }
 };
 struct jumps : rounding {
-  static constexpr float apply(float x) noexcept { return round_up::apply(x) + (x > 50.5f ? 1.0f : 0.0f); }
+  static constexpr float apply(float x) noexcept {
+    return round_up::apply(x) + (x > 50.5f ? 1.0f : 0.0f);
+  }
 };
 struct remembers : rounding {
   static float apply(float x) noexcept {
     static int calls = 0;
-    return round_up::apply(x) - (++calls % 1000 == 0 && x != static_cast<float>(whole(x)) ? 1.0f : 0.0f);
+    return round_up::apply(x) -
+           (++calls % 1000 == 0 && x != static_cast<float>(whole(x)) ? 1.0f : 0.0f);
   }
 };
 struct biased : rounding {
@@ -64,7 +71,9 @@ struct eight_random_bits : rounding {  // legal: its thresholds are the middles 
   }
 };
 /// Breaks the rule of products: x^2 - (2 x)(x / 2) is 0 unless one of the products is fused into the difference.
-constexpr float difference_of_squares(float x) { return x * x - (2.0f * x) * (0.5f * x); }
+constexpr float difference_of_squares(float x) {
+  return x * x - (2.0f * x) * (0.5f * x);
+}
 struct contracts : rounding {
   static constexpr float apply(float x) noexcept {
     return difference_of_squares(x) > 0.0f ? round_up::apply(x) : qat::round_floor::apply(x);
@@ -84,19 +93,27 @@ struct nine_tenths : range {  // clips a tenth of the range
 };
 struct offset_scale : range {
   static constexpr qat::range_statistic statistic = qat::range_statistic::absmax;
-  static constexpr float symmetric_scale(qat::group_statistics s, int, int) noexcept { return s.absmax + 1.0f; }
+  static constexpr float symmetric_scale(qat::group_statistics s, int, int) noexcept {
+    return s.absmax + 1.0f;
+  }
 };
 struct negative_scale : range {
   static constexpr qat::range_statistic statistic = qat::range_statistic::absmax;
-  static constexpr float symmetric_scale(qat::group_statistics s, int, int) noexcept { return -s.absmax; }
+  static constexpr float symmetric_scale(qat::group_statistics s, int, int) noexcept {
+    return -s.absmax;
+  }
 };
 struct zero_over_zero : range {
   static constexpr qat::range_statistic statistic = qat::range_statistic::absmax;
-  static float symmetric_scale(qat::group_statistics s, int, int) noexcept { return s.absmax * s.absmax / s.absmax; }
+  static float symmetric_scale(qat::group_statistics s, int, int) noexcept {
+    return s.absmax * s.absmax / s.absmax;
+  }
 };
 struct without_zero : range {
   static constexpr qat::range_statistic statistic = qat::range_statistic::min_max;
-  static constexpr qat::range_interval affine_interval(qat::group_statistics s) noexcept { return {s.min, s.max}; }
+  static constexpr qat::range_interval affine_interval(qat::group_statistics s) noexcept {
+    return {s.min, s.max};
+  }
 };
 struct forgets : range {
   static constexpr qat::range_statistic statistic = qat::range_statistic::absmax;
@@ -106,7 +123,9 @@ struct forgets : range {
 using gradient = qat::policy_of<qat::policy_kind::gradient>;
 
 struct pass_inside : gradient {  // excludes the boundary
-  static constexpr bool passes(float, float units, float lo, float hi) noexcept { return units > lo && units < hi; }
+  static constexpr bool passes(float, float units, float lo, float hi) noexcept {
+    return units > lo && units < hi;
+  }
 };
 struct every_third : gradient {
   static bool passes(float, float, float, float) noexcept {
@@ -118,9 +137,11 @@ struct every_third : gradient {
 }  // namespace
 
 TEST_CASE("laws: the roundings of the library are lawful") {
-  CHECK(qat::check_rounding_laws<qat::round_nearest_even>().violations == std::vector<std::string>{});
+  CHECK(qat::check_rounding_laws<qat::round_nearest_even>().violations ==
+        std::vector<std::string>{});
   CHECK(qat::check_rounding_laws<qat::round_half_away>().violations == std::vector<std::string>{});
-  CHECK(qat::check_rounding_laws<qat::round_toward_zero>().violations == std::vector<std::string>{});
+  CHECK(qat::check_rounding_laws<qat::round_toward_zero>().violations ==
+        std::vector<std::string>{});
   CHECK(qat::check_rounding_laws<qat::round_floor>().violations == std::vector<std::string>{});
   CHECK(qat::check_rounding_laws<qat::round_stochastic>().violations == std::vector<std::string>{});
   CHECK(qat::check_rounding_laws<qat::round_nearest_even>().is_odd);
@@ -134,8 +155,10 @@ TEST_CASE("laws: the ranges and gradients of the library are lawful") {
   CHECK(qat::check_range_laws<qat::min_max>().violations == std::vector<std::string>{});
   CHECK(qat::check_range_laws<qat::fixed_range<-1, 2>>().violations == std::vector<std::string>{});
   CHECK(qat::check_gradient_laws<qat::straight_through>().violations == std::vector<std::string>{});
-  CHECK(qat::check_gradient_laws<qat::clipped_straight_through>().violations == std::vector<std::string>{});
-  CHECK(qat::check_gradient_laws<qat::fixed_mask<-2, 2>>().violations == std::vector<std::string>{});
+  CHECK(qat::check_gradient_laws<qat::clipped_straight_through>().violations ==
+        std::vector<std::string>{});
+  CHECK(qat::check_gradient_laws<qat::fixed_mask<-2, 2>>().violations ==
+        std::vector<std::string>{});
 }
 
 TEST_CASE("laws: a lawful policy of a user passes on every backend") {
@@ -157,9 +180,11 @@ TEST_CASE("laws: each broken law of a rounding is named with a counterexample") 
 }
 
 TEST_CASE("laws: each broken law of a range or gradient is named with a counterexample") {
-  CHECK(mentions(qat::check_range_laws<offset_scale>(), "2^k times the group gives 2^k times the scale: absmax"));
+  CHECK(mentions(qat::check_range_laws<offset_scale>(),
+                 "2^k times the group gives 2^k times the scale: absmax"));
   CHECK(mentions(qat::check_range_laws<negative_scale>(), "a scale is not negative"));
-  CHECK(mentions(qat::check_range_laws<zero_over_zero>(), "a finite group has a finite scale: absmax 0"));
+  CHECK(mentions(qat::check_range_laws<zero_over_zero>(),
+                 "a finite group has a finite scale: absmax 0"));
   CHECK(mentions(qat::check_range_laws<without_zero>(), "the interval contains 0: absmax 2"));
   CHECK(mentions(qat::check_range_laws<forgets>(), "a group with a number has a scale: absmax 1"));
   CHECK(mentions(qat::check_gradient_laws<every_third>(), "the same element gives the same mask"));

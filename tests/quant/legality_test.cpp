@@ -5,7 +5,9 @@
 namespace {
 
 template <class... Ps>
-concept compiles = requires { typename qat::Quantizer<Ps...>; };
+concept compiles = requires {
+  typename qat::Quantizer<Ps...>;
+};
 
 struct may_throw : qat::policy_of<qat::policy_kind::rounding> {
   static float apply(float x) { return x; }

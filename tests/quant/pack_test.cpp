@@ -1,12 +1,12 @@
 #include <qat/quant/pack.hpp>
 
-#include <tests/support/floats.hpp>
-#include <tests/support/guarded_matrix.hpp>
-#include <tests/support/quantizers.hpp>
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
+
+#include <tests/support/floats.hpp>
+#include <tests/support/guarded_matrix.hpp>
+#include <tests/support/quantizers.hpp>
 
 using namespace qat::testing;  // the names of tests/support; nothing of the library
 
@@ -52,7 +52,8 @@ void check_layout_and_round_trip() {
   const auto code_at = [&](std::size_t r, std::size_t c) {
     return static_cast<code_type>(Q::qmin + static_cast<int>(r * 7 + c * 5 + c / 3) % count);
   };
-  for (const std::size_t cols : sizes{0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 64, 65, 127, 130, 520, 1031})
+  for (const std::size_t cols :
+       sizes{0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 64, 65, 127, 130, 520, 1031})
     for (const placement where : {placement{}, placement{.misalignment = 3, .padding = 1},
                                   placement{.gap = 1}, placement{.by_columns = true}}) {
       CAPTURE(cols);
@@ -62,11 +63,13 @@ void check_layout_and_round_trip() {
       for (const std::size_t off : sizes{0, 1}) {
         std::vector<std::uint8_t> bytes(expected.size() + 16, 0x5a);
         qat::pack<Q>(codes.view(), std::span(bytes).subspan(8 + off, expected.size()));
-        CHECK(std::equal(expected.begin(), expected.end(), bytes.begin() + 8 + static_cast<int>(off)));
+        CHECK(std::equal(expected.begin(), expected.end(),
+                         bytes.begin() + 8 + static_cast<int>(off)));
         const auto guard = [&](std::size_t i) { return bytes[i] == 0x5a; };
         CHECK((guard(7 + off) && guard(8 + off + expected.size())));
         GuardedMatrix<code_type> back(3, cols, where);
-        qat::unpack<Q>(std::span(std::as_const(bytes)).subspan(8 + off, expected.size()), back.view());
+        qat::unpack<Q>(std::span(std::as_const(bytes)).subspan(8 + off, expected.size()),
+                       back.view());
         CHECK(back.guards_are_intact());
         int wrong = 0;
         for (std::size_t r = 0; r < 3; ++r)
@@ -92,7 +95,8 @@ TEST_CASE("pack: bytes by hand") {
   const std::vector<std::int8_t> four{-7, 7, 0, 1, -1};
   std::vector<std::uint8_t> bytes(3);
   qat::pack<signed_bits<4>>(four, bytes);
-  CHECK(bytes == std::vector<std::uint8_t>{0xf1, 0x98, 0x07});  // fields 1 15 8 9 7, low nibble first
+  CHECK(bytes ==
+        std::vector<std::uint8_t>{0xf1, 0x98, 0x07});  // fields 1 15 8 9 7, low nibble first
   const std::vector<std::int8_t> three{-3, 3, 0};
   bytes.resize(2);
   qat::pack<signed_bits<3>>(three, bytes);
@@ -108,7 +112,8 @@ TEST_CASE("pack: all bytes unpack and pack to themselves") {
     std::vector<std::uint8_t> bytes(8 * N), again(8 * N);
     std::vector<std::uint8_t> codes(64);
     for (unsigned value = 0; value < 256; ++value) {
-      for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(value + 31 * i);
+      for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<std::uint8_t>(value + 31 * i);
       qat::unpack<Q>(bytes, codes);
       CHECK(*std::max_element(codes.begin(), codes.end()) <= Q::qmax);
       qat::pack<Q>(codes, again);
@@ -129,6 +134,6 @@ TEST_CASE("pack: another number of bytes throws") {
   std::vector<std::uint8_t> bytes(2);
   CHECK_THROWS_WITH_AS(qat::pack<W4>(codes, bytes), doctest::Contains("2 bytes where 3 are needed"),
                        qat::ContractViolation);
-  CHECK_THROWS_WITH_AS(qat::unpack<W4>(bytes, codes), doctest::Contains("2 bytes where 3 are needed"),
-                       qat::ContractViolation);
+  CHECK_THROWS_WITH_AS(qat::unpack<W4>(bytes, codes),
+                       doctest::Contains("2 bytes where 3 are needed"), qat::ContractViolation);
 }

@@ -13,7 +13,8 @@ namespace {
 
 using W4 = qat::Quantizer<qat::bits<4>, qat::per_channel>;
 using W4g32 = qat::Quantizer<qat::bits<4>, qat::per_group<32>, qat::fp16_scale>;
-using W4g32z = qat::Quantizer<qat::bits<4>, qat::per_group<32>, qat::fp16_scale, qat::affine, qat::min_max>;
+using W4g32z =
+    qat::Quantizer<qat::bits<4>, qat::per_group<32>, qat::fp16_scale, qat::affine, qat::min_max>;
 using W8 = qat::Quantizer<qat::bits<8>>;
 using MX = qat::Quantizer<qat::bits<8>, qat::per_group<32>, qat::power_of_two_scale>;
 
@@ -52,11 +53,12 @@ TEST_CASE("parameters: sizes beyond 2^31 are calculated without overflow") {
 }
 
 TEST_CASE("stored_bits: scales and zero points count at their width") {
-  CHECK(qat::stored_bits<W4g32>(8, 64) == 4.0 + 16.0 / 32.0);          // ggml Q4_0
+  CHECK(qat::stored_bits<W4g32>(8, 64) == 4.0 + 16.0 / 32.0);           // ggml Q4_0
   CHECK(qat::stored_bits<W4g32z>(8, 64) == 4.0 + (16.0 + 4.0) / 32.0);  // the zero point has 4 bits
   CHECK(qat::stored_bits<MX>(8, 64) == 8.0 + 8.0 / 32.0);
   CHECK(qat::stored_bits<W8>(8, 64) == 8.0 + 32.0 / 512.0);
-  CHECK(qat::stored_bits<W4g32>(1, 40) == 4.0 + 2.0 * 16.0 / 40.0);  // a short last group costs a whole scale
+  CHECK(qat::stored_bits<W4g32>(1, 40) ==
+        4.0 + 2.0 * 16.0 / 40.0);  // a short last group costs a whole scale
   CHECK(qat::stored_bits<W4>(0, 64) == 0.0);
 }
 

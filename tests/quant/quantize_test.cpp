@@ -1,15 +1,15 @@
 #include <qat/quant/quantize.hpp>
 
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+
 #include <tests/support/backends.hpp>
 #include <tests/support/floats.hpp>
 #include <tests/support/guarded_matrix.hpp>
 #include <tests/support/oracle.hpp>
 #include <tests/support/quantizers.hpp>
-
-#include <doctest/doctest.h>
-
-#include <cmath>
-#include <string>
 
 using namespace qat::testing;  // the names of tests/support; nothing of the library
 
@@ -26,7 +26,9 @@ bool equal(const M& a, const M& b) {
   return true;
 }
 
-float ordinary(std::size_t r, std::size_t c) { return uniform(r + 1, c) * 3.0f; }
+float ordinary(std::size_t r, std::size_t c) {
+  return uniform(r + 1, c) * 3.0f;
+}
 
 /// Every code under one scale: dequantize, compare with the formula, quantize back.
 template <class Q>
@@ -56,8 +58,9 @@ void check_all_codes(float scale, int zero_point) {
 
 TEST_CASE("quantize: every code of every width and symmetry survives dequantize") {
   const auto check = []<class Symmetry, int N>() {
-    using Q = qat::Quantizer<qat::bits<N>, Symmetry,
-                             std::conditional_t<Symmetry::has_zero_point, qat::min_max, qat::absmax>>;
+    using Q =
+        qat::Quantizer<qat::bits<N>, Symmetry,
+                       std::conditional_t<Symmetry::has_zero_point, qat::min_max, qat::absmax>>;
     CAPTURE(qat::to_string(Q::description));
     for (const float scale : {1.0f, 0.1f, 3.14159f, 0x1p-126f, 0x1.fffffep-120f, 1e30f}) {
       const int last = Q::has_zero_point ? Q::qmax : Q::qmin;
@@ -84,12 +87,14 @@ TEST_CASE("quantize: codes follow the formula for every float pattern in sight")
     const float step = static_cast<float>(i) * 0.25f;
     x.insert(x.end(), {step, std::nextafter(step, infinity), std::nextafter(step, -infinity)});
   }
-  x.insert(x.end(), {infinity, -infinity, not_a_number, -not_a_number, 0x1p-149f, -0x1p-149f, largest});
-  for_each_quantizer<A8, T8, qat::Quantizer<qat::bits<4>, qat::round_half_away>,
-                     qat::Quantizer<qat::bits<8>, qat::round_half_away, qat::divide>,
-                     qat::Quantizer<qat::bits<6>, qat::round_toward_zero, qat::symmetric_full>,
-                     qat::Quantizer<qat::bits<8>, qat::affine_signed, qat::min_max, qat::round_toward_zero>,
-                     qat::Quantizer<qat::bits<3>, qat::round_stochastic>>([&]<class Q>() {
+  x.insert(x.end(),
+           {infinity, -infinity, not_a_number, -not_a_number, 0x1p-149f, -0x1p-149f, largest});
+  for_each_quantizer<
+      A8, T8, qat::Quantizer<qat::bits<4>, qat::round_half_away>,
+      qat::Quantizer<qat::bits<8>, qat::round_half_away, qat::divide>,
+      qat::Quantizer<qat::bits<6>, qat::round_toward_zero, qat::symmetric_full>,
+      qat::Quantizer<qat::bits<8>, qat::affine_signed, qat::min_max, qat::round_toward_zero>,
+      qat::Quantizer<qat::bits<3>, qat::round_stochastic>>([&]<class Q>() {
     for (const float scale : {1.0f, 0.3f}) {
       qat::parameters<Q> p{{scale}, {}};
       const int zero = Q::has_zero_point ? (Q::qmin + Q::qmax) / 2 + 7 : 0;
@@ -117,7 +122,8 @@ TEST_CASE("quantize: every backend gives the codes of the oracle for sizes and m
         const placement to{.misalignment = off * 3, .padding = off};
         code_matrix<Q> expected(3, cols, to);
         auto p = qat::detail::make_parameters<Q>(3, cols);
-        qat::calibrate_quantize<Q>(qat::scalar{}, x.view(), qat::detail::span_of<Q>(p), expected.view());
+        qat::calibrate_quantize<Q>(qat::scalar{}, x.view(), qat::detail::span_of<Q>(p),
+                                   expected.view());
         GuardedMatrix<float> expected_values(3, cols, to);
         qat::dequantize<Q>(qat::scalar{}, expected.view(), p, expected_values.view());
         const auto check = [&](auto backend) {
@@ -154,7 +160,8 @@ TEST_CASE("quantize: strides and blocks change no code") {
     auto p = qat::detail::make_parameters<Q>(rows, cols);
     code_matrix<Q> expected(rows, cols);
     qat::calibrate_quantize<Q>(x.view(), qat::detail::span_of<Q>(p), expected.view(), {.seed = 3});
-    for (const placement where : {placement{.gap = 1, .padding = 1}, placement{.by_columns = true}}) {
+    for (const placement where :
+         {placement{.gap = 1, .padding = 1}, placement{.by_columns = true}}) {
       const auto strided = guarded<float>(rows, cols, where, ordinary);
       code_matrix<Q> codes(rows, cols, where);
       auto q = qat::detail::make_parameters<Q>(rows, cols);
@@ -252,7 +259,8 @@ TEST_CASE("quantize: wrong shapes and parameters throw with the values") {
                        doctest::Contains("shapes 1x6 and 1x5"), qat::ContractViolation);
   std::vector<std::uint8_t> bytes(6);
   CHECK_THROWS_WITH_AS(qat::quantize<T8>(x, qat::parameters<T8>{{1.0f}, {}}, bytes),
-                       doctest::Contains("0 zero points where 1 are needed"), qat::ContractViolation);
+                       doctest::Contains("0 zero points where 1 are needed"),
+                       qat::ContractViolation);
   using U4 = qat::Quantizer<qat::bits<4>, qat::affine, qat::min_max>;
   CHECK_THROWS_WITH_AS(qat::quantize<U4>(x, qat::parameters<U4>{{1.0f}, {16}}, bytes),
                        doctest::Contains("zero point 16 outside the codes 0..15"),

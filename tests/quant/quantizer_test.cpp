@@ -14,8 +14,8 @@ using A8 = qat::Quantizer<qat::affine, qat::min_max, qat::per_token, qat::bits<8
 
 TEST_CASE("quantizer: policies in any order are one type") {
   CHECK(std::is_same_v<W4, qat::Quantizer<qat::per_channel, qat::bits<4>>>);
-  CHECK(std::is_same_v<W4, qat::Quantizer<qat::absmax, qat::per_channel, qat::symmetric, qat::bits<4>,
-                                          qat::straight_through>>);
+  CHECK(std::is_same_v<W4, qat::Quantizer<qat::absmax, qat::per_channel, qat::symmetric,
+                                          qat::bits<4>, qat::straight_through>>);
   CHECK(!std::is_same_v<W4, qat::Quantizer<qat::per_token, qat::bits<4>>>);
 }
 
@@ -38,10 +38,8 @@ TEST_CASE("quantizer: the code type holds the codes") {
 }
 
 TEST_CASE("quantizer: its description is a value that compares and prints") {
-  CHECK(W4::description == qat::quantizer_description{.bits = 4,
-                                                      .qmin = -7,
-                                                      .qmax = 7,
-                                                      .whole_tensor = false});
+  CHECK(W4::description ==
+        qat::quantizer_description{.bits = 4, .qmin = -7, .qmax = 7, .whole_tensor = false});
   CHECK(W4::description != A8::description);
   CHECK(qat::to_string(W4::description) == "4-bit codes -7..7, one scale a row, 32-bit scales");
   using G = qat::Quantizer<qat::bits<4>, qat::per_group<64>, qat::affine, qat::fp16_scale>;

@@ -10,8 +10,9 @@ using W4 = qat::Quantizer<qat::bits<4>, qat::per_channel, qat::round_nearest_eve
 
 // Order does not matter, and neither does naming a default.
 static_assert(std::is_same_v<W4, qat::Quantizer<qat::per_channel, qat::bits<4>>>);
-static_assert(std::is_same_v<W4, qat::Quantizer<qat::straight_through, qat::fp32_scale, qat::bits<4>,
-                                                qat::reciprocal, qat::integer_grid, qat::absmax, qat::per_channel>>);
+static_assert(std::is_same_v<W4, qat::Quantizer<qat::straight_through, qat::fp32_scale,
+                                                qat::bits<4>, qat::reciprocal, qat::integer_grid,
+                                                qat::absmax, qat::per_channel>>);
 static_assert(!std::is_same_v<W4, qat::Quantizer<qat::bits<4>, qat::per_token>>);
 static_assert(W4::qmax == 7 && W4::qmin == -7);
 
@@ -31,7 +32,7 @@ static_assert(qat::detail::level_of<W4>(-100.0f, by_quarters, {}, 0) == -7.0f);
 static_assert(qat::detail::close_up<3>(0x0700000000000005u) == 0xe00005u);
 static_assert(qat::detail::spread_out<3>(0xe00005u) == 0x0700000000000005u);
 static_assert(qat::detail::close_up<7>(0x7f01020304050607u) ==
-              (0x07ull | 0x06ull << 7 | 0x05ull << 14 | 0x04ull << 21 | 0x03ull << 28 | 0x02ull << 35 |
-               0x01ull << 42 | 0x7full << 49));
+              (0x07ull | 0x06ull << 7 | 0x05ull << 14 | 0x04ull << 21 | 0x03ull << 28 |
+               0x02ull << 35 | 0x01ull << 42 | 0x7full << 49));
 
 }  // namespace

@@ -22,16 +22,22 @@ inline constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 inline constexpr float largest = std::numeric_limits<float>::max();
 inline constexpr float smallest_normal = std::numeric_limits<float>::min();
 
-[[nodiscard]] inline std::uint32_t pattern(float x) { return std::bit_cast<std::uint32_t>(x); }
+[[nodiscard]] inline std::uint32_t pattern(float x) {
+  return std::bit_cast<std::uint32_t>(x);
+}
 
-[[nodiscard]] inline bool is_nan(float x) { return (pattern(x) & 0x7fffffffu) > 0x7f800000u; }
+[[nodiscard]] inline bool is_nan(float x) {
+  return (pattern(x) & 0x7fffffffu) > 0x7f800000u;
+}
 
 /// The same bits; any NaN equals any NaN.
 [[nodiscard]] inline bool same(float a, float b) {
   return pattern(a) == pattern(b) || (is_nan(a) && is_nan(b));
 }
 
-[[nodiscard]] inline bool is_negative_zero(float x) { return pattern(x) == 0x80000000u; }
+[[nodiscard]] inline bool is_negative_zero(float x) {
+  return pattern(x) == 0x80000000u;
+}
 
 /// Element `index` of a stream of uniform numbers in (-1, 1), multiples of 2^-23.
 [[nodiscard]] inline float uniform(std::uint64_t seed, std::uint64_t index) {

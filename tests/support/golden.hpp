@@ -26,7 +26,8 @@ inline std::vector<golden_line> golden_lines(const std::string& name) {
     if (text.empty() || text[0] == '#') continue;
     golden_line fields;
     std::size_t begin = 0;
-    for (std::size_t bar = text.find(" | "); bar != std::string::npos; bar = text.find(" | ", begin)) {
+    for (std::size_t bar = text.find(" | "); bar != std::string::npos;
+         bar = text.find(" | ", begin)) {
       fields.push_back(text.substr(begin, bar - begin));
       begin = bar + 3;
     }

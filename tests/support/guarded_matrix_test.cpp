@@ -1,6 +1,6 @@
-#include <tests/support/guarded_matrix.hpp>
-
 #include <doctest/doctest.h>
+
+#include <tests/support/guarded_matrix.hpp>
 
 using qat::testing::guarded;
 using qat::testing::GuardedMatrix;
@@ -26,7 +26,8 @@ TEST_CASE("guarded_matrix: writing inside keeps the guards and writing outside d
     view.data[-1] = 0.0f;
     CHECK_FALSE(m.guards_are_intact());
   }
-  auto bytes = guarded<std::int8_t>(2, 3, {.padding = 1}, [](auto, auto) { return std::int8_t{1}; });
+  auto bytes =
+      guarded<std::int8_t>(2, 3, {.padding = 1}, [](auto, auto) { return std::int8_t{1}; });
   CHECK(bytes.guards_are_intact());
   bytes.view().data[3] = 0;
   CHECK_FALSE(bytes.guards_are_intact());

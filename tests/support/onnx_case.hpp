@@ -17,7 +17,8 @@ struct onnx_case {
   std::string text;
 
   /// The numbers of the tensor `tensor` of "inputs" or "outputs".
-  [[nodiscard]] std::vector<double> values(const std::string& section, const std::string& tensor) const {
+  [[nodiscard]] std::vector<double> values(const std::string& section,
+                                           const std::string& tensor) const {
     const std::size_t from = found("\"" + section + "\": [{", 0);
     const std::size_t at = found("{\"name\": \"" + tensor + "\"", from);
     const std::size_t begin = found("\"values\": [", at) + 11;
@@ -31,9 +32,11 @@ struct onnx_case {
   }
 
   /// The same as floats, which they are exactly.
-  [[nodiscard]] std::vector<float> floats(const std::string& section, const std::string& tensor) const {
+  [[nodiscard]] std::vector<float> floats(const std::string& section,
+                                          const std::string& tensor) const {
     std::vector<float> numbers;
-    for (const double number : values(section, tensor)) numbers.push_back(static_cast<float>(number));
+    for (const double number : values(section, tensor))
+      numbers.push_back(static_cast<float>(number));
     return numbers;
   }
 

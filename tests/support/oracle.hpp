@@ -12,10 +12,18 @@
 
 namespace qat::testing {
 
-inline double rounded(round_nearest_even, double x, std::uint32_t) { return std::nearbyint(x); }
-inline double rounded(round_half_away, double x, std::uint32_t) { return std::round(x); }
-inline double rounded(round_toward_zero, double x, std::uint32_t) { return std::trunc(x); }
-inline double rounded(round_floor, double x, std::uint32_t) { return std::floor(x); }
+inline double rounded(round_nearest_even, double x, std::uint32_t) {
+  return std::nearbyint(x);
+}
+inline double rounded(round_half_away, double x, std::uint32_t) {
+  return std::round(x);
+}
+inline double rounded(round_toward_zero, double x, std::uint32_t) {
+  return std::trunc(x);
+}
+inline double rounded(round_floor, double x, std::uint32_t) {
+  return std::floor(x);
+}
 inline double rounded(round_stochastic, double x, std::uint32_t random) {
   const double part = std::trunc(x);
   const double threshold = (static_cast<double>(random >> 9) + 0.5) / 8388608.0;
@@ -38,7 +46,8 @@ template <class Q>
 int expected_code(float x, float scale, int zero_point, std::uint32_t random = 0) {
   const float units = units_of(typename Q::scale_application{}, x, scale);
   if (std::isnan(units)) return zero_point;
-  const double moved = rounded(typename Q::rounding{}, static_cast<double>(units), random) + zero_point;
+  const double moved =
+      rounded(typename Q::rounding{}, static_cast<double>(units), random) + zero_point;
   if (moved < Q::qmin) return Q::qmin;
   if (moved > Q::qmax) return Q::qmax;
   return static_cast<int>(moved);

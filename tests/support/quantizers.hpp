@@ -43,7 +43,8 @@ void for_each_width(F&& f) {
   };
   [&]<int... Is>(std::integer_sequence<int, Is...>) {
     (one.template operator()<First + Is>(), ...);
-  }(std::make_integer_sequence<int, Last - First + 1>{});
+  }
+  (std::make_integer_sequence<int, Last - First + 1>{});
 }
 
 }  // namespace qat::testing

@@ -55,8 +55,7 @@ QAT_HOST_DEVICE [[nodiscard]] constexpr float float_from_bf16(std::uint16_t bits
 /// The bfloat16 pattern nearest to x, ties to even; overflow gives infinity, NaN a quiet NaN.
 QAT_HOST_DEVICE [[nodiscard]] constexpr std::uint16_t bf16_from_float(float x) noexcept {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
-  if ((bits & 0x7fffffffu) > 0x7f800000u)
-    return static_cast<std::uint16_t>((bits >> 16) | 0x0040u);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((bits >> 16) | 0x0040u);
   return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 

@@ -32,16 +32,10 @@ struct matrix_view {
 
   constexpr matrix_view(T* data_, std::size_t rows_, std::size_t cols_, std::ptrdiff_t row_stride_,
                         std::ptrdiff_t col_stride_)
-      : data(data_),
-        rows(rows_),
-        cols(cols_),
-        row_stride(row_stride_),
-        col_stride(col_stride_) {}
+      : data(data_), rows(rows_), cols(cols_), row_stride(row_stride_), col_stride(col_stride_) {}
 
   /// A writable view is a readable one.
-  constexpr operator matrix_view<const T>() const
-    requires(!std::is_const_v<T>)
-  {
+  constexpr operator matrix_view<const T>() const requires(!std::is_const_v<T>) {
     return {data, rows, cols, row_stride, col_stride};
   }
 
@@ -77,7 +71,7 @@ concept strided_matrix = requires(M& m) {
 
 /// A contiguous range (std::vector, std::span, std::array): one row of size() elements.
 template <class M>
-concept contiguous_row = !strided_matrix<M> && requires(M& m) {
+concept contiguous_row = !strided_matrix<M> && requires(M & m) {
   { m.data() } -> std::convertible_to<const void*>;
   { m.size() } -> std::convertible_to<std::size_t>;
 };
@@ -85,8 +79,7 @@ concept contiguous_row = !strided_matrix<M> && requires(M& m) {
 /// What public functions accept as a matrix.
 template <class M>
 concept matrix_like = detail::is_matrix_view<std::remove_cvref_t<M>> ||
-                      strided_matrix<std::remove_reference_t<M>> ||
-                      contiguous_row<std::remove_reference_t<M>>;
+    strided_matrix<std::remove_reference_t<M>> || contiguous_row<std::remove_reference_t<M>>;
 
 /// The view of any matrix_like; a range is one row.
 ///
@@ -99,10 +92,9 @@ template <matrix_like M>
   } else {
     using T = std::remove_pointer_t<decltype(m.data())>;
     if constexpr (strided_matrix<std::remove_reference_t<M>>) {
-      return matrix_view<T>{m.data(), static_cast<std::size_t>(m.rows()),
-                            static_cast<std::size_t>(m.cols()),
-                            static_cast<std::ptrdiff_t>(m.rowStride()),
-                            static_cast<std::ptrdiff_t>(m.colStride())};
+      return matrix_view<T>{
+          m.data(), static_cast<std::size_t>(m.rows()), static_cast<std::size_t>(m.cols()),
+          static_cast<std::ptrdiff_t>(m.rowStride()), static_cast<std::ptrdiff_t>(m.colStride())};
     } else {
       return matrix_view<T>{m.data(), 1, static_cast<std::size_t>(m.size())};
     }

@@ -68,12 +68,12 @@ void calibrate_pack(const E& e, const X& x, const parameters_span<Q>& p,
         return Q::granularity::whole_tensor ? 0 : r * per_row + group;
       };
       if constexpr (!Q::granularity::whole_tensor)
-        detail::for_each_group<Q>(
-            view.cols, [&](std::size_t group, std::size_t begin, std::size_t count) {
-              detail::write_parameters<Q>(p, index_of(group),
-                                          detail::fresh_parameters<Q>(detail::measure_group<Q, runs>(
-                                              view, r, begin, count)));
-            });
+        detail::for_each_group<Q>(view.cols, [&](std::size_t group, std::size_t begin,
+                                                 std::size_t count) {
+          detail::write_parameters<Q>(
+              p, index_of(group),
+              detail::fresh_parameters<Q>(detail::measure_group<Q, runs>(view, r, begin, count)));
+        });
       // While this row is encoded from the cache, the next one comes from memory.
       const std::ptrdiff_t ahead = contiguous && r + 1 < last ? view.row_stride : 0;
       detail::row_packer<Q, arch> packer{packed.data() + r * row_bytes};
@@ -81,17 +81,17 @@ void calibrate_pack(const E& e, const X& x, const parameters_span<Q>& p,
                                                std::size_t count) {
         const auto fresh = detail::read_parameters<Q>(p, index_of(group));
         const auto g = detail::operands_of<Q>(fresh);
-        detail::read_pieces(view, r, begin, count, [&](const float* from, std::size_t offset,
-                                                       std::size_t n) {
-          const std::uint64_t index = std::uint64_t{r} * view.cols + begin + offset;
-          packer.add(n, [&](code_type* codes, std::size_t done, std::size_t some) {
-            if (ahead != 0) detail::prefetch(from + done + ahead, some);
-            if (detail::is_fresh<Q>(fresh))
-              runs::template quantize<true>(from + done, codes, some, g, key, index + done);
-            else
-              runs::template quantize<false>(from + done, codes, some, g, key, index + done);
-          });
-        });
+        detail::read_pieces(
+            view, r, begin, count, [&](const float* from, std::size_t offset, std::size_t n) {
+              const std::uint64_t index = std::uint64_t{r} * view.cols + begin + offset;
+              packer.add(n, [&](code_type* codes, std::size_t done, std::size_t some) {
+                if (ahead != 0) detail::prefetch(from + done + ahead, some);
+                if (detail::is_fresh<Q>(fresh))
+                  runs::template quantize<true>(from + done, codes, some, g, key, index + done);
+                else
+                  runs::template quantize<false>(from + done, codes, some, g, key, index + done);
+              });
+            });
       });
       packer.finish();
     }

@@ -43,8 +43,7 @@ struct rms_norm_row<simd<Arch>> {
     const batch factor(inverse_rms);
     std::size_t i = 0;
     for (; i + batch::size <= n; i += batch::size) {
-      const batch value =
-          batch::load_unaligned(x + i) * factor * batch::load_unaligned(gain + i);
+      const batch value = batch::load_unaligned(x + i) * factor * batch::load_unaligned(gain + i);
       value.store_unaligned(y + i);
     }
     rms_norm_row<scalar>::normalize(x + i, gain + i, inverse_rms, y + i, n - i);
@@ -103,32 +102,31 @@ void rms_norm_quantize(const E& e, const X& x, std::span<const float> gain, floa
       const float* const from = view.row(r);
       const float factor =
           detail::inverse_rms(row::sum_of_squares(from, view.cols), view.cols, epsilon);
-      detail::for_each_group<Q>(view.cols, [&](std::size_t group, std::size_t begin,
-                                               std::size_t count) {
-        detail::running_statistics s;
-        detail::normalized_pieces<row>(
-            from, gain.data(), factor, begin, count,
-            [&](const float* y, std::size_t, std::size_t n) { runs::measure(y, n, s); });
-        const auto fresh = detail::fresh_parameters<Q>(s);
-        detail::write_parameters<Q>(p, r * per_row + group, fresh);
-        const auto g = detail::operands_of<Q>(fresh);
-        detail::normalized_pieces<row>(
-            from, gain.data(), factor, begin, count,
-            [&](const float* y, std::size_t offset, std::size_t n) {
-              const std::uint64_t index = std::uint64_t{r} * view.cols + begin + offset;
-              detail::map_pieces(
-                  matrix_view<const float>(y, 1, n),
-                  matrix_view<typename Q::code_type>(out.row(r) + static_cast<std::ptrdiff_t>(
-                                                                      begin + offset) *
-                                                                      out.col_stride,
-                                                     1, n, 0, out.col_stride),
-                  0, 0, n,
-                  [&](const float* value, typename Q::code_type* to, std::size_t at,
-                      std::size_t some) {
-                    runs::template quantize<false>(value, to, some, g, key, index + at);
-                  });
-            });
-      });
+      detail::for_each_group<Q>(
+          view.cols, [&](std::size_t group, std::size_t begin, std::size_t count) {
+            detail::running_statistics s;
+            detail::normalized_pieces<row>(
+                from, gain.data(), factor, begin, count,
+                [&](const float* y, std::size_t, std::size_t n) { runs::measure(y, n, s); });
+            const auto fresh = detail::fresh_parameters<Q>(s);
+            detail::write_parameters<Q>(p, r * per_row + group, fresh);
+            const auto g = detail::operands_of<Q>(fresh);
+            detail::normalized_pieces<row>(
+                from, gain.data(), factor, begin, count,
+                [&](const float* y, std::size_t offset, std::size_t n) {
+                  const std::uint64_t index = std::uint64_t{r} * view.cols + begin + offset;
+                  detail::map_pieces(
+                      matrix_view<const float>(y, 1, n),
+                      matrix_view<typename Q::code_type>(
+                          out.row(r) + static_cast<std::ptrdiff_t>(begin + offset) * out.col_stride,
+                          1, n, 0, out.col_stride),
+                      0, 0, n,
+                      [&](const float* value, typename Q::code_type* to, std::size_t at,
+                          std::size_t some) {
+                        runs::template quantize<false>(value, to, some, g, key, index + at);
+                      });
+                });
+          });
     }
   };
   detail::execution_traits<E>::run(e, view.rows, detail::rows_of_block(view.cols), encode_rows);

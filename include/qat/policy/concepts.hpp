@@ -38,7 +38,7 @@ concept policy = requires {
 };
 
 template <class P, policy_kind K>
-concept policy_of_kind = policy<P> && (P::kind == K);
+concept policy_of_kind = policy<P> &&(P::kind == K);
 
 // ---- bit width ----
 
@@ -53,37 +53,42 @@ concept bit_width_policy = policy_of_kind<P, policy_kind::bit_width> && requires
 /// `whole_tensor`: one group for everything; otherwise group_size(cols) elements of a row share a scale and
 /// `must_divide` says whether a shorter last group is refused.
 template <class P>
-concept granularity_policy =
-    policy_of_kind<P, policy_kind::granularity> && requires(std::size_t cols) {
-      { P::whole_tensor } -> std::convertible_to<bool>;
-      { P::must_divide } -> std::convertible_to<bool>;
-      { P::group_size(cols) } noexcept -> std::same_as<std::size_t>;
-    };
+concept granularity_policy = policy_of_kind<P, policy_kind::granularity> &&
+    requires(std::size_t cols) {
+  { P::whole_tensor } -> std::convertible_to<bool>;
+  { P::must_divide } -> std::convertible_to<bool>;
+  { P::group_size(cols) }
+  noexcept->std::same_as<std::size_t>;
+};
 
 // ---- rounding ----
 
 template <class P>
 concept deterministic_rounding = requires(float x) {
-  { P::apply(x) } noexcept -> std::same_as<float>;
+  { P::apply(x) }
+  noexcept->std::same_as<float>;
 };
 
 template <class P>
 concept random_rounding = requires(float x, std::uint32_t random) {
-  { P::apply(x, random) } noexcept -> std::same_as<float>;
+  { P::apply(x, random) }
+  noexcept->std::same_as<float>;
 };
 
 /// apply(x) or apply(x, random) gives an integer next to x for |x| <= 2^22. Optional `reach` (rounding_reach).
 template <class P>
 concept rounding_policy = policy_of_kind<P, policy_kind::rounding> &&
-                          (deterministic_rounding<P> || random_rounding<P>);
+    (deterministic_rounding<P> || random_rounding<P>);
 
 // ---- symmetry ----
 
 /// qmin(bits), qmax(bits): the codes in use; `has_zero_point`: whether an integer zero point exists.
 template <class P>
 concept symmetry_policy = policy_of_kind<P, policy_kind::symmetry> && requires(int bits) {
-  { P::qmin(bits) } noexcept -> std::same_as<int>;
-  { P::qmax(bits) } noexcept -> std::same_as<int>;
+  { P::qmin(bits) }
+  noexcept->std::same_as<int>;
+  { P::qmax(bits) }
+  noexcept->std::same_as<int>;
   { P::has_zero_point } -> std::convertible_to<bool>;
 };
 
@@ -107,12 +112,14 @@ struct range_interval {
 
 template <class P>
 concept offers_symmetric_scale = requires(group_statistics s, int q) {
-  { P::symmetric_scale(s, q, q) } noexcept -> std::same_as<float>;
+  { P::symmetric_scale(s, q, q) }
+  noexcept->std::same_as<float>;
 };
 
 template <class P>
 concept offers_affine_interval = requires(group_statistics s) {
-  { P::affine_interval(s) } noexcept -> std::same_as<range_interval>;
+  { P::affine_interval(s) }
+  noexcept->std::same_as<range_interval>;
 };
 
 /// `statistic`; symmetric_scale(statistics, qmin, qmax), affine_interval(statistics) or both. Optional
@@ -120,7 +127,7 @@ concept offers_affine_interval = requires(group_statistics s) {
 template <class P>
 concept range_policy = policy_of_kind<P, policy_kind::range> && requires {
   { P::statistic } -> std::convertible_to<range_statistic>;
-} && (offers_symmetric_scale<P> || offers_affine_interval<P>);
+} &&(offers_symmetric_scale<P> || offers_affine_interval<P>);
 
 // ---- grid ----
 
@@ -134,35 +141,41 @@ concept grid_policy = policy_of_kind<P, policy_kind::grid> && requires {
 
 /// nearest(scale) is the value that ships; `stored_bits` its size; `has_sign` whether it may be negative.
 template <class P>
-concept scale_format_policy =
-    policy_of_kind<P, policy_kind::scale_format> && requires(float scale) {
-      { P::nearest(scale) } noexcept -> std::same_as<float>;
-      { P::stored_bits } -> std::convertible_to<int>;
-      { P::has_sign } -> std::convertible_to<bool>;
-    };
+concept scale_format_policy = policy_of_kind<P, policy_kind::scale_format> &&
+    requires(float scale) {
+  { P::nearest(scale) }
+  noexcept->std::same_as<float>;
+  { P::stored_bits } -> std::convertible_to<int>;
+  { P::has_sign } -> std::convertible_to<bool>;
+};
 
 // ---- scale application ----
 
 /// Between values and units of the scale: units = to_units(x, units_operand(scale)), value = to_value(level,
 /// value_operand(scale)); `value_is_product`: value = level * scale exactly as rounded, so codes and scale ship it.
 template <class P>
-concept scale_application_policy =
-    policy_of_kind<P, policy_kind::scale_application> && requires(float x) {
-      { P::units_operand(x) } noexcept -> std::same_as<float>;
-      { P::to_units(x, x) } noexcept -> std::same_as<float>;
-      { P::value_operand(x) } noexcept -> std::same_as<float>;
-      { P::to_value(x, x) } noexcept -> std::same_as<float>;
-      { P::value_is_product } -> std::convertible_to<bool>;
-    };
+concept scale_application_policy = policy_of_kind<P, policy_kind::scale_application> &&
+    requires(float x) {
+  { P::units_operand(x) }
+  noexcept->std::same_as<float>;
+  { P::to_units(x, x) }
+  noexcept->std::same_as<float>;
+  { P::value_operand(x) }
+  noexcept->std::same_as<float>;
+  { P::to_value(x, x) }
+  noexcept->std::same_as<float>;
+  { P::value_is_product } -> std::convertible_to<bool>;
+};
 
 // ---- gradient ----
 
 /// passes(x, units, lo, hi): whether the gradient of the quantized value reaches x. `units` is x in units of the
 /// scale before rounding, [lo, hi] = [qmin - zero_point, qmax - zero_point] the range that does not saturate.
 template <class P>
-concept gradient_policy =
-    policy_of_kind<P, policy_kind::gradient> && requires(float x, float units, float lo, float hi) {
-      { P::passes(x, units, lo, hi) } noexcept -> std::same_as<bool>;
-    };
+concept gradient_policy = policy_of_kind<P, policy_kind::gradient> &&
+    requires(float x, float units, float lo, float hi) {
+  { P::passes(x, units, lo, hi) }
+  noexcept->std::same_as<bool>;
+};
 
 }  // namespace qat

@@ -9,9 +9,7 @@ namespace qat {
 
 /// Every element. Default. Source  Bengio et al. 2013 (arXiv 1308.3432).
 struct straight_through : policy_of<policy_kind::gradient> {
-  QAT_HOST_DEVICE static constexpr bool passes(float, float, float, float) noexcept {
-    return true;
-  }
+  QAT_HOST_DEVICE static constexpr bool passes(float, float, float, float) noexcept { return true; }
 };
 
 /// The elements inside [qmin, qmax] * scale, the boundary included; NaN does not pass.

@@ -71,8 +71,7 @@ struct fixed_range : policy_of<policy_kind::range> {
   static constexpr range_statistic statistic = range_statistic::none;
   static constexpr float lo = static_cast<float>(Lo) / static_cast<float>(Denominator);
   static constexpr float hi = static_cast<float>(Hi) / static_cast<float>(Denominator);
-  QAT_HOST_DEVICE static constexpr float symmetric_scale(group_statistics, int,
-                                                         int qmax) noexcept {
+  QAT_HOST_DEVICE static constexpr float symmetric_scale(group_statistics, int, int qmax) noexcept {
     return (hi >= -lo ? hi : -lo) / static_cast<float>(qmax);
   }
   QAT_HOST_DEVICE static constexpr range_interval affine_interval(group_statistics) noexcept {

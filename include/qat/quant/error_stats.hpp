@@ -13,10 +13,13 @@ namespace qat {
 struct error_statistics {
   std::size_t count = 0;
   double mean_squared_error = 0.0;  ///< sum e^2 / n
-  double signal_to_noise_db = 0.0;  ///< 10 log10(sum x^2 / sum e^2); infinite without error, NaN for an all-zero x
+  double signal_to_noise_db =
+      0.0;  ///< 10 log10(sum x^2 / sum e^2); infinite without error, NaN for an all-zero x
   double max_absolute_error = 0.0;  ///< max |e|
-  double clipped_fraction = 0.0;    ///< elements beyond [qmin - z, qmax - z] in units of the scale, over n
-  std::size_t not_finite = 0;       ///< elements whose x or y is NaN or infinite; left out of everything else but count
+  double clipped_fraction =
+      0.0;  ///< elements beyond [qmin - z, qmax - z] in units of the scale, over n
+  std::size_t not_finite =
+      0;  ///< elements whose x or y is NaN or infinite; left out of everything else but count
 };
 
 /// Compares x with its fake-quantized self.

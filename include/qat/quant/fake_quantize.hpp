@@ -77,8 +77,7 @@ void calibrate_fake_quantize(const E& e, const X& x, const parameters_span<Q>& p
   if constexpr (Q::granularity::whole_tensor)
     detail::write_parameters<Q>(p, 0, detail::measure_tensor<Q, runs>(e, view));
   detail::fake_quantize_groups<Q>(
-      e, view, out, key,
-      [&](std::size_t r, std::size_t at, std::size_t begin, std::size_t count) {
+      e, view, out, key, [&](std::size_t r, std::size_t at, std::size_t begin, std::size_t count) {
         const detail::group_parameters fresh =
             detail::measure_and_write<Q, runs>(view, r, begin, count, p, at);
         return detail::group_source{fresh, detail::is_fresh<Q>(fresh)};
@@ -86,8 +85,7 @@ void calibrate_fake_quantize(const E& e, const X& x, const parameters_span<Q>& p
 }
 
 template <quantizer_like Q, readable_matrix<float> X, writable_matrix<float> Y>
-void calibrate_fake_quantize(const X& x, const parameters_span<Q>& p, Y&& y,
-                             random_key key = {}) {
+void calibrate_fake_quantize(const X& x, const parameters_span<Q>& p, Y&& y, random_key key = {}) {
   calibrate_fake_quantize<Q>(simd<>{}, x, p, y, key);
 }
 

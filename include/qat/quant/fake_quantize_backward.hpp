@@ -71,18 +71,20 @@ void fake_quantize_backward(const E& e, const X& x, const P& p, const DY& dy, DX
   using runs = detail::runs_for<Q, E>;
   const auto backward = [&](std::size_t r, std::size_t at, std::size_t begin, std::size_t count) {
     const auto g = detail::operands_of<Q>(detail::read_parameters<Q>(params, at));
-    detail::map_pieces(in, out, r, begin, count,
-                       [&](const float* from, float* to, std::size_t offset, std::size_t n) {
-      if (from != to) std::copy_n(from, n, to);
-      const std::size_t start = begin + offset;
-      detail::read_pieces(view, r, start, n, [&](const float* value, std::size_t at_value,
-                                                 std::size_t count_values) {
-        for (std::size_t i = 0; i < count_values; i += 64) {
-          const std::size_t some = std::min(std::size_t{64}, count_values - i);
-          runs::keep(to + at_value + i, some, runs::gradient_mask(value + i, some, g));
-        }
-      });
-    });
+    detail::map_pieces(
+        in, out, r, begin, count,
+        [&](const float* from, float* to, std::size_t offset, std::size_t n) {
+          if (from != to) std::copy_n(from, n, to);
+          const std::size_t start = begin + offset;
+          detail::read_pieces(
+              view, r, start, n,
+              [&](const float* value, std::size_t at_value, std::size_t count_values) {
+                for (std::size_t i = 0; i < count_values; i += 64) {
+                  const std::size_t some = std::min(std::size_t{64}, count_values - i);
+                  runs::keep(to + at_value + i, some, runs::gradient_mask(value + i, some, g));
+                }
+              });
+        });
   };
   detail::for_all_groups<Q>(e, view.rows, view.cols, backward);
 }

@@ -21,7 +21,8 @@ namespace qat {
 /// What a check found: a violation names the law and the first counterexample. No violation: lawful on all samples.
 struct law_report {
   std::vector<std::string> violations;
-  bool is_odd = false;  ///< a fact, not a law: R(-x) = -R(x) for every sample of a deterministic rounding
+  bool is_odd =
+      false;  ///< a fact, not a law: R(-x) = -R(x) for every sample of a deterministic rounding
 };
 
 namespace detail {
@@ -63,9 +64,10 @@ class LawCheck {
 }
 
 [[nodiscard]] constexpr const char* reach_law(rounding_reach reach) {
-  return reach == rounding_reach::half          ? "|R(x) - x| <= 1/2, as its reach claims"
-         : reach == rounding_reach::toward_zero ? "|R(x)| <= |x| and |R(x) - x| < 1, as its reach claims"
-                                                : "|R(x) - x| < 1";
+  return reach == rounding_reach::half ? "|R(x) - x| <= 1/2, as its reach claims"
+         : reach == rounding_reach::toward_zero
+             ? "|R(x)| <= |x| and |R(x) - x| < 1, as its reach claims"
+             : "|R(x) - x| < 1";
 }
 
 template <class R>
@@ -80,9 +82,8 @@ void check_deterministic_rounding(LawCheck& check, law_report& report) {
     check.expect(rounded == std::trunc(rounded), "R(x) is an integer", got);
     if (x == std::trunc(x)) check.expect(rounded == x, "R(n) = n for integers", got);
     check.expect(within_reach(reach_of<R>, x, rounded), reach_law(reach_of<R>), got);
-    check.expect(rounded >= last, "x <= y gives R(x) <= R(y)", [&] {
-      return "R(" + text_of(last_x) + ") = " + text_of(last) + " and " + got();
-    });
+    check.expect(rounded >= last, "x <= y gives R(x) <= R(y)",
+                 [&] { return "R(" + text_of(last_x) + ") = " + text_of(last) + " and " + got(); });
     check.expect(same_bits(rounded, R::apply(x)), "the same x gives the same R(x)", got);
     report.is_odd = report.is_odd && R::apply(-x) == -rounded;
     last_x = x;
@@ -93,11 +94,11 @@ void check_deterministic_rounding(LawCheck& check, law_report& report) {
     for (std::size_t i = 0; i < constant.size(); ++i) {
       const float x = constant_samples[i];
       const float rounded = R::apply(core::opaque(x));
-      check.expect(same_bits(rounded + 0.0f, constant[i] + 0.0f),
-                   "the compiler and the processor agree (no product is an operand of + or -)", [&] {
-                     return "R(" + text_of(x) + ") = " + text_of(constant[i]) + " and " +
-                            text_of(rounded);
-                   });
+      check.expect(
+          same_bits(rounded + 0.0f, constant[i] + 0.0f),
+          "the compiler and the processor agree (no product is an operand of + or -)", [&] {
+            return "R(" + text_of(x) + ") = " + text_of(constant[i]) + " and " + text_of(rounded);
+          });
     }
   }
 }
@@ -118,8 +119,8 @@ void check_random_rounding(LawCheck& check) {
       check.expect(rounded == std::trunc(rounded), "R(x) is an integer", got);
       if (x == std::trunc(x)) check.expect(rounded == x, "R(n) = n for integers", got);
       check.expect(within_reach(reach_of<R>, x, rounded), reach_law(reach_of<R>), got);
-      check.expect(same_bits(rounded, R::apply(x, random)), "the same x and random give the same R(x)",
-                   got);
+      check.expect(same_bits(rounded, R::apply(x, random)),
+                   "the same x and random give the same R(x)", got);
       sum += static_cast<double>(rounded);
     }
     // Neighbours of x: variance f (1 - f). Six standard deviations of the mean, and 2^-16 for coarse thresholds.
@@ -155,15 +156,17 @@ void check_calibration(LawCheck& check) {
   std::vector<float> x = backend_samples();
   const parameters<Q> p = calibrate<Q>(scalar{}, x);
   const parameters<Q> q = calibrate<Q>(x);
-  const auto got = [&] { return "scalar " + text_of(p.scales[0]) + ", simd " + text_of(q.scales[0]); };
+  const auto got = [&] {
+    return "scalar " + text_of(p.scales[0]) + ", simd " + text_of(q.scales[0]);
+  };
   check.expect(same_bits(p.scales[0], q.scales[0]) && p.zero_points == q.zero_points,
                "every backend calibrates to the same bits", got);
   for (std::size_t i = 0; i < x.size(); ++i) std::swap(x[i], x[i * 7919 % x.size()]);
   const parameters<Q> permuted = calibrate<Q>(x);
-  check.expect(
-      same_bits(p.scales[0], permuted.scales[0]) && p.zero_points == permuted.zero_points,
-      "the order of a group does not matter",
-      [&] { return "scales " + text_of(p.scales[0]) + " and " + text_of(permuted.scales[0]); });
+  check.expect(same_bits(p.scales[0], permuted.scales[0]) && p.zero_points == permuted.zero_points,
+               "the order of a group does not matter", [&] {
+                 return "scales " + text_of(p.scales[0]) + " and " + text_of(permuted.scales[0]);
+               });
 }
 
 template <class Range>
@@ -184,8 +187,9 @@ void check_symmetric_range(LawCheck& check) {
       if constexpr (Range::statistic != range_statistic::none)
         for (const float factor : {0x1p-20f, 0x1p30f}) {
           const float scaled = Range::symmetric_scale(times(s, factor), qmin, qmax);
-          check.expect(same_bits(scaled, scale * factor), "2^k times the group gives 2^k times the scale",
-                       [&] { return got() + ", times " + text_of(factor) + " " + text_of(scaled); });
+          check.expect(
+              same_bits(scaled, scale * factor), "2^k times the group gives 2^k times the scale",
+              [&] { return got() + ", times " + text_of(factor) + " " + text_of(scaled); });
         }
     }
 }
@@ -195,8 +199,8 @@ void check_affine_range(LawCheck& check) {
   for (const group_statistics& s : statistics_samples()) {
     const range_interval interval = Range::affine_interval(s);
     const auto got = [&] { return text_of(s) + ": " + text_of(interval); };
-    check.expect(is_finite(interval.lo) && is_finite(interval.hi), "a finite group has a finite interval",
-                 got);
+    check.expect(is_finite(interval.lo) && is_finite(interval.hi),
+                 "a finite group has a finite interval", got);
     check.expect(interval.lo <= 0.0f && interval.hi >= 0.0f, "the interval contains 0", got);
     if constexpr (Range::statistic != range_statistic::none)
       for (const float factor : {0x1p-20f, 0x1p30f}) {
@@ -214,7 +218,8 @@ void check_masks(LawCheck& check) {
   x.insert(x.end(), {not_a_number, std::numeric_limits<float>::infinity(),
                      -std::numeric_limits<float>::infinity()});
   parameters<Q> p{{0.25f}, {}};
-  if constexpr (Q::has_zero_point) p.zero_points = {static_cast<typename Q::code_type>((Q::qmin + Q::qmax) / 2)};
+  if constexpr (Q::has_zero_point)
+    p.zero_points = {static_cast<typename Q::code_type>((Q::qmin + Q::qmax) / 2)};
   std::vector<std::uint64_t> expected(mask_words(1, x.size())), mask(expected.size());
   gradient_mask<Q>(scalar{}, x, p, expected);
   gradient_mask<Q>(simd<>{}, x, p, mask);

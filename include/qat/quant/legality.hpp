@@ -2,8 +2,8 @@
 
 #include <qat/fwd.hpp>
 #include <qat/policy/bits.hpp>
-#include <qat/policy/granularity.hpp>
 #include <qat/policy/gradient.hpp>
+#include <qat/policy/granularity.hpp>
 #include <qat/policy/grid.hpp>
 #include <qat/policy/range.hpp>
 #include <qat/policy/rounding.hpp>
@@ -71,26 +71,25 @@ concept one_policy_per_kind = detail::kinds_differ<Ps...>();
 
 /// bits<N> has no default.
 template <class... Ps>
-concept a_bit_width_is_named =
-    !std::is_void_v<typename detail::named_policies<Ps...>::bit_width>;
+concept a_bit_width_is_named = !std::is_void_v<typename detail::named_policies<Ps...>::bit_width>;
 
 /// Each named policy models the concept of its kind.
 template <class P>
-concept models_its_kind =
-    (P::kind == policy_kind::bit_width && bit_width_policy<P>) ||
-    (P::kind == policy_kind::granularity && granularity_policy<P>) ||
-    (P::kind == policy_kind::rounding && rounding_policy<P>) ||
-    (P::kind == policy_kind::symmetry && symmetry_policy<P>) ||
-    (P::kind == policy_kind::range && range_policy<P>) ||
-    (P::kind == policy_kind::grid && grid_policy<P>) ||
-    (P::kind == policy_kind::scale_format && scale_format_policy<P>) ||
-    (P::kind == policy_kind::scale_application && scale_application_policy<P>) ||
-    (P::kind == policy_kind::gradient && gradient_policy<P>);
+concept models_its_kind = (P::kind == policy_kind::bit_width && bit_width_policy<P>) ||
+                          (P::kind == policy_kind::granularity && granularity_policy<P>) ||
+                          (P::kind == policy_kind::rounding && rounding_policy<P>) ||
+                          (P::kind == policy_kind::symmetry && symmetry_policy<P>) ||
+                          (P::kind == policy_kind::range && range_policy<P>) ||
+                          (P::kind == policy_kind::grid && grid_policy<P>) ||
+                          (P::kind == policy_kind::scale_format && scale_format_policy<P>) ||
+                          (P::kind == policy_kind::scale_application &&
+                           scale_application_policy<P>) ||
+                          (P::kind == policy_kind::gradient && gradient_policy<P>);
 
 /// With one bit a symmetric quantizer would have qmax = 0: only affine quantizers have one bit.
 template <class N>
-concept one_bit_is_affine_only =
-    N::symmetry::has_zero_point || (N::symmetry::qmax(N::bit_width::value) > 0);
+concept one_bit_is_affine_only = N::symmetry::has_zero_point ||
+    (N::symmetry::qmax(N::bit_width::value) > 0);
 
 /// A symmetric quantizer needs a range that gives a scale.
 template <class N>
@@ -119,9 +118,9 @@ concept llmqat_reference_keeps_its_own_policies =
 /// The rules that a set of policies must keep together.
 template <class... Ps>
 concept legal_combination = one_bit_is_affine_only<detail::named_policies<Ps...>> &&
-                            range_fits_symmetric_codes<detail::named_policies<Ps...>> &&
-                            range_fits_affine_codes<detail::named_policies<Ps...>> &&
-                            signed_scale_has_a_signed_format<detail::named_policies<Ps...>> &&
-                            llmqat_reference_keeps_its_own_policies<detail::named_policies<Ps...>>;
+    range_fits_symmetric_codes<detail::named_policies<Ps...>> &&
+    range_fits_affine_codes<detail::named_policies<Ps...>> &&
+    signed_scale_has_a_signed_format<detail::named_policies<Ps...>> &&
+    llmqat_reference_keeps_its_own_policies<detail::named_policies<Ps...>>;
 
 }  // namespace qat

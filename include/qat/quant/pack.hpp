@@ -102,8 +102,8 @@ void unpack_run(const std::uint8_t* bytes, std::size_t n, typename Q::code_type*
     std::memcpy(&fields, bytes, (count * width + 7) / 8);
     fields = spread_out<width>(fields & ones(8 * width, 64));
     for (std::size_t i = 0; i < count; ++i)
-      codes[i] = static_cast<typename Q::code_type>(
-          static_cast<int>((fields >> (8 * i)) & 0xffu) - pack_offset<Q>);
+      codes[i] = static_cast<typename Q::code_type>(static_cast<int>((fields >> (8 * i)) & 0xffu) -
+                                                    pack_offset<Q>);
   };
   for (; n >= 8; n -= 8, codes += 8, bytes += width) octet(8);
   if (n != 0) octet(n);
@@ -136,8 +136,7 @@ void pack(const C& codes, std::span<std::uint8_t> packed) {
     detail::read_pieces(view, r, 0, view.cols,
                         [&](const typename Q::code_type* from, std::size_t offset, std::size_t n) {
                           detail::pack_run<Q, core::default_arch>(
-                              from, n,
-                              packed.data() + r * row_bytes + packed_row_bytes<Q>(offset));
+                              from, n, packed.data() + r * row_bytes + packed_row_bytes<Q>(offset));
                         });
 }
 

@@ -79,14 +79,14 @@ void calibrate_quantize(const E& e, const X& x, const parameters_span<Q>& p, C&&
         detail::measure_and_write<Q, runs>(view, r, begin, count, p, at);
     const auto g = detail::operands_of<Q>(fresh);
     const std::uint64_t index = std::uint64_t{r} * view.cols + begin;
-    detail::map_pieces(view, out, r, begin, count,
-                       [&](const float* from, typename Q::code_type* to, std::size_t offset,
-                           std::size_t n) {
-                         if (detail::is_fresh<Q>(fresh))
-                           runs::template quantize<true>(from, to, n, g, key, index + offset);
-                         else
-                           runs::template quantize<false>(from, to, n, g, key, index + offset);
-                       });
+    detail::map_pieces(
+        view, out, r, begin, count,
+        [&](const float* from, typename Q::code_type* to, std::size_t offset, std::size_t n) {
+          if (detail::is_fresh<Q>(fresh))
+            runs::template quantize<true>(from, to, n, g, key, index + offset);
+          else
+            runs::template quantize<false>(from, to, n, g, key, index + offset);
+        });
   };
   detail::for_all_groups<Q>(e, view.rows, view.cols, encode);
 }
@@ -117,14 +117,13 @@ void dequantize(const E& e, const C& codes, const P& p, Y&& y) {
   detail::check_parameters<Q>(params, view.rows, view.cols);
   using runs = detail::runs_for<Q, E>;
   const auto decode = [&](const typename Q::code_type* from, float* to, std::size_t n,
-                          const detail::group_operands& g, std::uint64_t) {
-    runs::dequantize(from, to, n, g);
-  };
+                          const detail::group_operands& g,
+                          std::uint64_t) { runs::dequantize(from, to, n, g); };
   detail::map_groups<Q>(e, view, out, params, decode);
 }
 
-template <quantizer_like Q, readable_matrix<typename Q::code_type> C,
-          parameters_of_quantizer<Q> P, writable_matrix<float> Y>
+template <quantizer_like Q, readable_matrix<typename Q::code_type> C, parameters_of_quantizer<Q> P,
+          writable_matrix<float> Y>
 void dequantize(const C& codes, const P& p, Y&& y) {
   dequantize<Q>(simd<>{}, codes, p, y);
 }

@@ -62,14 +62,13 @@ struct basic_quantizer {
   /// The smallest type of whole bytes that holds every code.
   using code_type = std::conditional_t<(qmin < 0), std::int8_t, std::uint8_t>;
 
-  static constexpr quantizer_description description{
-      .bits = bit_width,
-      .qmin = qmin,
-      .qmax = qmax,
-      .has_zero_point = has_zero_point,
-      .whole_tensor = Granularity::whole_tensor,
-      .group = Granularity::group_size(0),
-      .scale_bits = ScaleFormat::stored_bits};
+  static constexpr quantizer_description description{.bits = bit_width,
+                                                     .qmin = qmin,
+                                                     .qmax = qmax,
+                                                     .has_zero_point = has_zero_point,
+                                                     .whole_tensor = Granularity::whole_tensor,
+                                                     .group = Granularity::group_size(0),
+                                                     .scale_bits = ScaleFormat::stored_bits};
 };
 
 namespace detail {
@@ -82,11 +81,11 @@ inline constexpr bool is_quantizer<basic_quantizer<Ps...>> = true;
 template <class... Ps>
 struct make_quantizer {
   using named = named_policies<Ps...>;
-  using type = basic_quantizer<typename named::bit_width, typename named::granularity,
-                               typename named::rounding, typename named::symmetry,
-                               typename named::range, typename named::grid,
-                               typename named::scale_format, typename named::scale_application,
-                               typename named::gradient>;
+  using type =
+      basic_quantizer<typename named::bit_width, typename named::granularity,
+                      typename named::rounding, typename named::symmetry, typename named::range,
+                      typename named::grid, typename named::scale_format,
+                      typename named::scale_application, typename named::gradient>;
 };
 
 }  // namespace detail
@@ -100,8 +99,8 @@ concept quantizer_like = detail::is_quantizer<Q>;
 ///
 ///   using W4 = qat::Quantizer<qat::bits<4>, qat::per_channel>;
 template <policy... Ps>
-  requires(models_its_kind<Ps> && ...) && one_policy_per_kind<Ps...> &&
-          a_bit_width_is_named<Ps...> && legal_combination<Ps...>
-using Quantizer = typename detail::make_quantizer<Ps...>::type;
+  requires(models_its_kind<Ps>&&...)
+&&one_policy_per_kind<Ps...>&& a_bit_width_is_named<Ps...>&&
+    legal_combination<Ps...> using Quantizer = typename detail::make_quantizer<Ps...>::type;
 
 }  // namespace qat

@@ -56,8 +56,9 @@ inline constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 template <quantizer_like Q>
 inline constexpr bool fresh_scale_needs_no_clamp =
     !Q::has_zero_point && Q::qmin <= -Q::qmax &&
-    (std::is_same_v<typename Q::range, absmax> || std::is_same_v<typename Q::range, min_max>) &&
-    std::is_same_v<typename Q::scale_format, fp32_scale> &&
+    (std::is_same_v<typename Q::range, absmax> ||
+     std::is_same_v<typename Q::range, min_max>)&&std::is_same_v<typename Q::scale_format,
+                                                                 fp32_scale> &&
     reach_of<typename Q::rounding> != rounding_reach::one;
 
 /// A group whose scale fell back to 1 has units below 2^-118; a rounding that could move them off zero must not see

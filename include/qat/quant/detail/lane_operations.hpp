@@ -45,8 +45,7 @@ QAT_INLINE typename core::float_batch<Arch>::batch_bool_type lanes_from_mask(std
     return typename batch::batch_bool_type(static_cast<__mmask16>(bits));
 #endif
   alignas(64) float selected[batch::size];
-  for (std::size_t i = 0; i < batch::size; ++i)
-    selected[i] = static_cast<float>((bits >> i) & 1u);
+  for (std::size_t i = 0; i < batch::size; ++i) selected[i] = static_cast<float>((bits >> i) & 1u);
   return batch::load_aligned(selected) != batch(0.0f);
 }
 
@@ -64,10 +63,11 @@ QAT_INLINE void store_codes(Code* codes, core::float_batch<Arch> values) {
   if constexpr (sizeof(core::float_batch<Arch>) == 32) {
     // The low byte of each lane to the front of its half, then both fronts together.
     const __m256i front = _mm256_shuffle_epi8(
-        integers.data, _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-                                        0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
-    const __m128i both = _mm_unpacklo_epi32(_mm256_castsi256_si128(front),
-                                            _mm256_extracti128_si256(front, 1));
+        integers.data,
+        _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 4, 8, 12,
+                         -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
+    const __m128i both =
+        _mm_unpacklo_epi32(_mm256_castsi256_si128(front), _mm256_extracti128_si256(front, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(codes), both);
     return;
   }
@@ -123,14 +123,13 @@ QAT_INLINE bool pack_64_nibbles(const Code* codes, std::uint8_t* bytes) {
   if constexpr (sizeof(core::float_batch<Arch>) == 32) {
     const auto pairs = [](const Code* from) QAT_LAMBDA_INLINE {
       __m256i fields = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-      fields = _mm256_and_si256(_mm256_xor_si256(fields, _mm256_set1_epi8(flip)),
-                                _mm256_set1_epi8(15));
+      fields =
+          _mm256_and_si256(_mm256_xor_si256(fields, _mm256_set1_epi8(flip)), _mm256_set1_epi8(15));
       fields = _mm256_or_si256(fields, _mm256_srli_epi16(fields, 4));
       return _mm256_and_si256(fields, _mm256_set1_epi16(255));
     };
     const __m256i packed = _mm256_packus_epi16(pairs(codes), pairs(codes + 32));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(bytes),
-                        _mm256_permute4x64_epi64(packed, 0xd8));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(bytes), _mm256_permute4x64_epi64(packed, 0xd8));
     return true;
   }
 #endif

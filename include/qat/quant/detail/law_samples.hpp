@@ -70,7 +70,8 @@ namespace qat::detail {
 
 /// Groups that min, max and absmax describe consistently.
 [[nodiscard]] inline std::vector<group_statistics> statistics_samples() {
-  std::vector<group_statistics> samples{{}, {1.0f, -1.0f, 1.0f}, {2.0f, 0.5f, 2.0f}, {2.0f, -2.0f, -0.5f}};
+  std::vector<group_statistics> samples{
+      {}, {1.0f, -1.0f, 1.0f}, {2.0f, 0.5f, 2.0f}, {2.0f, -2.0f, -0.5f}};
   for (std::uint64_t i = 0; i < 200; ++i) {
     const float size = i % 3 == 0 ? 0x1p-60f : i % 3 == 1 ? 1.0f : 0x1p60f;
     const float a = law_sample(2 * i) * size, b = law_sample(2 * i + 1) * size;
@@ -86,8 +87,9 @@ namespace qat::detail {
 
 /// Whether the compiler can evaluate R::apply.
 template <class R>
-concept has_constant_rounding =
-    requires { typename std::bool_constant<(R::apply(0.5f) >= -1.0f)>; };
+concept has_constant_rounding = requires {
+  typename std::bool_constant<(R::apply(0.5f) >= -1.0f)>;
+};
 
 inline constexpr std::size_t constant_sample_count = 256;
 

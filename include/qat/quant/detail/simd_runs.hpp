@@ -126,8 +126,8 @@ struct simd_runs {
   template <bool Fresh, bool Streaming, bool Beside>
   static QAT_INLINE measured_so_far fake_quantize_beside(const float* x, float* y, std::size_t n,
                                                          const group_operands& operands,
-                                                         const random_key& key,
-                                                         std::uint64_t index, const float* next) {
+                                                         const random_key& key, std::uint64_t index,
+                                                         const float* next) {
     const group_operands g = operands;
     const auto value_at = [&](batch value, std::size_t at) QAT_LAMBDA_INLINE {
       return batch(Q::scale_application::to_value(
@@ -172,8 +172,7 @@ struct simd_runs {
 
   template <bool Fresh>
   static void quantize(const float* x, code_type* codes, std::size_t n,
-                       const group_operands& operands, const random_key& key,
-                       std::uint64_t index) {
+                       const group_operands& operands, const random_key& key, std::uint64_t index) {
     const auto code_at = [&, g = operands](const float* from, std::size_t at) QAT_LAMBDA_INLINE {
       return level_lanes<Q, Fresh, Arch>(batch::load_unaligned(from), g, key, index + at) +
              batch(g.zero_point);

@@ -59,8 +59,8 @@ void fake_quantize_groups(const E& e, const matrix_view<const float>& x,
 template <quantizer_like Q>
 inline constexpr bool rows_are_groups =
     (std::is_same_v<typename Q::granularity, per_channel> ||
-     std::is_same_v<typename Q::granularity, per_token>)&&Q::range::statistic ==
-    range_statistic::absmax;
+     std::is_same_v<typename Q::granularity, per_token>)&&Q::range::statistic
+    == range_statistic::absmax;
 
 /// Elements of a block of fake_quantize_rows: its first row is measured alone, so blocks are longer than elsewhere.
 inline constexpr std::size_t pipeline_elements = std::size_t{1} << 18;
@@ -80,19 +80,19 @@ void fake_quantize_rows(const E& e, const matrix_view<const float>& x, const mat
       const group_operands g = operands_of<Q>(fresh_parameters_of_row);
       const std::uint64_t index = std::uint64_t{r} * n;
       measured = {};
-      with_constants(is_fresh<Q>(fresh_parameters_of_row), streaming,
-                     [&](auto fresh, auto stream) {
-                       if (r + 1 < last)
-                         runs::template fake_quantize_and_measure<fresh.value, stream.value>(
-                             x.row(r), y.row(r), n, g, key, index, x.row(r + 1), measured);
-                       else
-                         runs::template fake_quantize<fresh.value, stream.value>(
-                             x.row(r), y.row(r), n, g, key, index);
-                     });
+      with_constants(is_fresh<Q>(fresh_parameters_of_row), streaming, [&](auto fresh, auto stream) {
+        if (r + 1 < last)
+          runs::template fake_quantize_and_measure<fresh.value, stream.value>(
+              x.row(r), y.row(r), n, g, key, index, x.row(r + 1), measured);
+        else
+          runs::template fake_quantize<fresh.value, stream.value>(x.row(r), y.row(r), n, g, key,
+                                                                  index);
+      });
     }
     if (streaming) finish_streaming();
   };
-  const std::size_t block = std::max(std::size_t{1}, pipeline_elements / std::max(n, std::size_t{1}));
+  const std::size_t block =
+      std::max(std::size_t{1}, pipeline_elements / std::max(n, std::size_t{1}));
   execution_traits<E>::run(e, x.rows, block, encode);
 }
 

@@ -37,9 +37,8 @@ struct strip_block {
 /// f(row, rows) for each strip, several to a task.
 template <execution E, class F>
 void for_each_strip(const E& e, std::size_t rows, F&& f) {
-  execution_traits<E>::run(e, rows, strip_rows, [&](std::size_t first, std::size_t last) {
-    f(first, last - first);
-  });
+  execution_traits<E>::run(e, rows, strip_rows,
+                           [&](std::size_t first, std::size_t last) { f(first, last - first); });
 }
 
 /// Calibrates a matrix whose columns are contiguous; Q groups within rows.
@@ -55,8 +54,7 @@ void calibrate_strips(const E& e, const matrix_view<const float>& x,
       for (std::size_t done = 0; done < count; done += strip_cols) {
         const std::size_t n = std::min(strip_cols, count - done);
         block.load(x, row, rows, begin + done, n);
-        for (std::size_t r = 0; r < rows; ++r)
-          runs::measure(block.element[r], n, statistics[r]);
+        for (std::size_t r = 0; r < rows; ++r) runs::measure(block.element[r], n, statistics[r]);
       }
       for (std::size_t r = 0; r < rows; ++r)
         write_parameters<Q>(out, (row + r) * per_row + group, fresh_parameters<Q>(statistics[r]));
@@ -75,8 +73,8 @@ void map_strips(const E& e, const matrix_view<const T>& in, const matrix_view<U>
     for_each_group<Q>(in.cols, [&](std::size_t group, std::size_t begin, std::size_t count) {
       group_operands operands[strip_rows];
       for (std::size_t r = 0; r < rows; ++r)
-        operands[r] = operands_of<Q>(read_parameters<Q>(
-            p, Q::granularity::whole_tensor ? 0 : (row + r) * per_row + group));
+        operands[r] = operands_of<Q>(
+            read_parameters<Q>(p, Q::granularity::whole_tensor ? 0 : (row + r) * per_row + group));
       for (std::size_t done = 0; done < count; done += strip_cols) {
         const std::size_t n = std::min(strip_cols, count - done);
         const std::size_t col = begin + done;
@@ -99,9 +97,10 @@ void map_groups(const E& e, const matrix_view<const T>& in, const matrix_view<U>
   const auto encode = [&](std::size_t r, std::size_t at, std::size_t begin, std::size_t count) {
     const group_operands g = operands_of<Q>(read_parameters<Q>(p, at));
     const std::uint64_t index = std::uint64_t{r} * in.cols + begin;
-    map_pieces(in, out, r, begin, count, [&](const T* from, U* to, std::size_t offset, std::size_t n) {
-      run(from, to, n, g, index + offset);
-    });
+    map_pieces(in, out, r, begin, count,
+               [&](const T* from, U* to, std::size_t offset, std::size_t n) {
+                 run(from, to, n, g, index + offset);
+               });
   };
   for_all_groups<Q>(e, in.rows, in.cols, encode);
 }

@@ -100,8 +100,7 @@ void write_parameters(const parameters_span<Q>& p, std::size_t index,
                       const group_parameters& value) {
   p.scales[index] = value.scale;
   if constexpr (Q::has_zero_point)
-    p.zero_points[index] =
-        static_cast<typename Q::code_type>(static_cast<int>(value.zero_point));
+    p.zero_points[index] = static_cast<typename Q::code_type>(static_cast<int>(value.zero_point));
 }
 
 /// The statistics of elements [begin, begin + count) of row r.
@@ -110,9 +109,8 @@ template <quantizer_like Q, class Runs>
                                                std::size_t begin, std::size_t count) {
   running_statistics s;
   if constexpr (Q::range::statistic != range_statistic::none)
-    read_pieces(x, r, begin, count, [&](const float* from, std::size_t, std::size_t n) {
-      Runs::measure(from, n, s);
-    });
+    read_pieces(x, r, begin, count,
+                [&](const float* from, std::size_t, std::size_t n) { Runs::measure(from, n, s); });
   return s;
 }
 
@@ -127,16 +125,15 @@ template <quantizer_like Q, class Runs, execution E>
   // Its elements are measured in any order: along the contiguous direction.
   const bool transpose = !rows_are_contiguous(matrix) && matrix.row_stride == 1;
   const matrix_view<const float> x =
-      transpose ? matrix_view<const float>{matrix.data, matrix.cols, matrix.rows,
-                                           matrix.col_stride, matrix.row_stride}
+      transpose ? matrix_view<const float>{matrix.data, matrix.cols, matrix.rows, matrix.col_stride,
+                                           matrix.row_stride}
                 : matrix;
   // At most 64 blocks, each with a place of its own; joining them is independent of order.
   running_statistics partial[64];
   const std::size_t block = std::max(rows_of_block(x.cols), x.rows / 64 + 1);
   execution_traits<E>::run(e, x.rows, block, [&](std::size_t first, std::size_t last) {
     running_statistics& mine = partial[first / block];
-    for (std::size_t r = first; r < last; ++r)
-      mine.join(measure_group<Q, Runs>(x, r, 0, x.cols));
+    for (std::size_t r = first; r < last; ++r) mine.join(measure_group<Q, Runs>(x, r, 0, x.cols));
   });
   for (std::size_t i = 1; i < 64; ++i) partial[0].join(partial[i]);
   return fresh_parameters<Q>(partial[0]);

@@ -4,15 +4,15 @@
 #include <qat/quant/fake_quantize.hpp>
 #include <qat/quant/pack.hpp>
 
-#include <tests/support/floats.hpp>
-#include <tests/support/golden.hpp>
-#include <tests/support/inputs.hpp>
-#include <tests/support/onnx_case.hpp>
-
 #include <doctest/doctest.h>
 
 #include <cstring>
 #include <set>
+
+#include <tests/support/floats.hpp>
+#include <tests/support/golden.hpp>
+#include <tests/support/inputs.hpp>
+#include <tests/support/onnx_case.hpp>
 
 using namespace qat::testing;  // the names of tests/support; nothing of the library
 
@@ -22,13 +22,16 @@ namespace {
 using llmqat_w4 = qat::Quantizer<qat::bits<4>, qat::per_channel>;
 using llmqat_a8 = qat::Quantizer<qat::bits<8>, qat::per_token>;
 using llmqat_kv4 = qat::Quantizer<qat::bits<4>, qat::per_token, qat::fp16_scale>;
-using ggml_q8_0 = qat::Quantizer<qat::bits<8>, qat::per_group<32>, qat::symmetric_full, qat::fp16_scale>;
+using ggml_q8_0 =
+    qat::Quantizer<qat::bits<8>, qat::per_group<32>, qat::symmetric_full, qat::fp16_scale>;
 using ggml_q4_0 = qat::Quantizer<qat::bits<4>, qat::per_group<32>, qat::symmetric_full,
                                  qat::signed_absmax, qat::fp16_scale>;
-using torchao_int4 = qat::Quantizer<qat::bits<4>, qat::per_group<32>, qat::symmetric_full, qat::absmax_half_span>;
-using torchao_int8_token = qat::Quantizer<qat::bits<8>, qat::per_token, qat::affine_signed, qat::min_max>;
-using channel_int8 = qat::Quantizer<qat::bits<8>, qat::per_channel, qat::symmetric_full, qat::absmax_half_span,
-                                    qat::divide>;
+using torchao_int4 =
+    qat::Quantizer<qat::bits<4>, qat::per_group<32>, qat::symmetric_full, qat::absmax_half_span>;
+using torchao_int8_token =
+    qat::Quantizer<qat::bits<8>, qat::per_token, qat::affine_signed, qat::min_max>;
+using channel_int8 = qat::Quantizer<qat::bits<8>, qat::per_channel, qat::symmetric_full,
+                                    qat::absmax_half_span, qat::divide>;
 
 bool same_floats(const std::vector<float>& a, const std::vector<float>& b) {
   if (a.size() != b.size()) return false;
@@ -140,9 +143,11 @@ TEST_CASE("formats: affine parameters and values equal torch per channel") {
   };
   for (const golden_line& line : golden_lines("torch_affine.txt")) {
     if (line[0] == "4")
-      check.operator()<qat::Quantizer<qat::bits<4>, qat::per_channel, qat::affine, qat::min_max>>(line);
+      check.operator()<qat::Quantizer<qat::bits<4>, qat::per_channel, qat::affine, qat::min_max>>(
+          line);
     else if (line[1] == "0")
-      check.operator()<qat::Quantizer<qat::bits<8>, qat::per_channel, qat::affine, qat::min_max>>(line);
+      check.operator()<qat::Quantizer<qat::bits<8>, qat::per_channel, qat::affine, qat::min_max>>(
+          line);
     else
       check.operator()<torchao_int8_token>(line);
   }
@@ -170,13 +175,13 @@ TEST_CASE("formats: ONNX QuantizeLinear and its kin") {
   using uint4 = qat::Quantizer<qat::bits<4>, qat::affine, qat::min_max, qat::divide>;
   using blocked = qat::Quantizer<qat::bits<8>, qat::per_group<2>, qat::symmetric_full, qat::divide>;
   const std::set<std::string> not_expressed{
-      "test_dequantizelinear_e5m2",       // levels are minifloats
-      "test_quantizelinear_e4m3fn",       // levels are minifloats
-      "test_quantizelinear_float4e2m1",   // levels are minifloats
-      "test_dequantizelinear_int16",      // codes of 16 bits
-      "test_dequantizelinear_uint16",     // codes of 16 bits
-      "test_quantizelinear_int16",        // codes of 16 bits
-      "test_quantizelinear_uint16",       // codes of 16 bits
+      "test_dequantizelinear_e5m2",      // levels are minifloats
+      "test_quantizelinear_e4m3fn",      // levels are minifloats
+      "test_quantizelinear_float4e2m1",  // levels are minifloats
+      "test_dequantizelinear_int16",     // codes of 16 bits
+      "test_dequantizelinear_uint16",    // codes of 16 bits
+      "test_quantizelinear_int16",       // codes of 16 bits
+      "test_quantizelinear_uint16",      // codes of 16 bits
   };
   std::size_t expressed = 0, refused = 0;
   for (const onnx_case& one : quantize_linear_cases(*path)) {
@@ -197,7 +202,8 @@ TEST_CASE("formats: ONNX QuantizeLinear and its kin") {
       qat::parameters<uint4> p{one.floats("inputs", "x_scale"), {}};
       p.zero_points = {static_cast<std::uint8_t>(one.values("inputs", "x_zero_point")[0])};
       std::vector<std::uint8_t> codes;
-      for (const double code : one.values("inputs", "x")) codes.push_back(static_cast<std::uint8_t>(code));
+      for (const double code : one.values("inputs", "x"))
+        codes.push_back(static_cast<std::uint8_t>(code));
       std::vector<float> y(codes.size());
       qat::dequantize<uint4>(codes, p, y);
       CHECK(y == one.floats("outputs", "y"));
