@@ -147,6 +147,26 @@ std::uint64_t reductions(const corpus& c) {
   return hash.value();
 }
 
+/// f over every row, by lanes and one by one.
+template <class F>
+void add_function(Hash& hash, const corpus& c, F&& f) {
+  std::vector<float> y(c.values.size());
+  qat::core::transform(c.values.data(), y.size(), y.data(), f);
+  hash.add_all(y);
+  for (const float x : c.values) hash.add(f(x));
+}
+
+std::uint64_t elementary(const corpus& c) {
+  Hash hash;
+  add_function(hash, c, [](auto x) { return qat::core::exp(x); });
+  add_function(hash, c, [](auto x) { return qat::core::log(x); });
+  add_function(hash, c, [](auto x) { return qat::core::sin(x); });
+  add_function(hash, c, [](auto x) { return qat::core::cos(x); });
+  add_function(hash, c, [](auto x) { return qat::core::rsqrt(x); });
+  add_function(hash, c, [](auto x) { return qat::core::pow(x, decltype(x)(1.25f)); });
+  return hash.value();
+}
+
 std::uint64_t one_pass_kernels(const corpus& c) {
   using A8 = qat::Quantizer<qat::bits<8>, qat::per_token>;
   using W4 = qat::Quantizer<qat::bits<4>, qat::per_group<128>>;
@@ -216,6 +236,7 @@ int main() {
   using namespace qat;
   const corpus c = make_corpus();
   const std::pair<const char*, std::uint64_t> parts[] = {
+      {"elementary", elementary(c)},
       {"reductions", reductions(c)},
       {"w4_per_channel", quantizer<bits<4>, per_channel>(c)},
       {"a8_affine_per_token",

@@ -149,6 +149,17 @@ TEST_CASE("calibrate: every backend and stride and thread measures the same") {
   });
 }
 
+TEST_CASE("calibrate: a fixed range does not look at the data in either storage order") {
+  using Q = qat::Quantizer<qat::bits<4>, qat::per_channel, qat::fixed_range<-7, 7>>;
+  for (const placement where : {placement{}, placement{.gap = 1}, placement{.by_columns = true}}) {
+    const auto x = guarded<float>(3, 40, where, [](std::size_t r, std::size_t c) {
+      return r == 1 && c == 20 ? not_a_number : 0.0f;
+    });
+    CHECK(qat::calibrate<Q>(x.view()).scales == std::vector<float>{1, 1, 1});
+    CHECK(qat::calibrate<Q>(qat::scalar{}, x.view()).scales == std::vector<float>{1, 1, 1});
+  }
+}
+
 TEST_CASE("calibrate: the order of the elements does not matter") {
   std::vector<float> x(97);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = any_finite(8, i) * 0x1p-9f;

@@ -1,6 +1,9 @@
 #include <qat/quant/calibrate.hpp>
 #include <qat/quant/fake_quantize_backward.hpp>
 
+#include <tests/support/floats.hpp>
+#include <tests/support/guarded_matrix.hpp>
+
 #include <doctest/doctest.h>
 
 #include <bit>
@@ -88,6 +91,35 @@ TEST_CASE("fake_quantize_backward: the reference's mask on its test vector") {
   const auto p = qat::calibrate<fixed>(x);
   qat::fake_quantize_backward<fixed>(x, p, dy, dx);
   CHECK(dx == std::vector<float>{1, 2, 3, 4, 5, 0});
+}
+
+TEST_CASE("fake_quantize_backward: nothing outside the matrix is read or written") {
+  using qat::testing::guarded;
+  using qat::testing::GuardedMatrix;
+  const auto wide = [](std::size_t r, std::size_t c) { return qat::testing::uniform(r, c) * 4.0f; };
+  for (const std::size_t cols : {1u, 15u, 17u, 63u, 64u, 65u, 130u})
+    for (const std::size_t off : {0u, 1u, 5u}) {
+      CAPTURE(cols);
+      const auto x = guarded<float>(3, cols, {.misalignment = off, .padding = 1}, wide);
+      qat::parameters<fixed> p = qat::calibrate<fixed>(x.view());
+      std::vector<std::uint64_t> mask(qat::mask_words(3, cols));
+      qat::gradient_mask<fixed>(x.view(), p, mask);
+      auto dx = guarded<float>(3, cols, {.misalignment = 2 * off, .padding = 3},
+                               [](std::size_t, std::size_t) { return 1.0f; });
+      qat::fake_quantize_backward<fixed>(mask, dx.view());
+      CHECK(dx.guards_are_intact());
+      GuardedMatrix<float> again(3, cols, {.misalignment = off, .padding = 2});
+      qat::fake_quantize_backward<fixed>(x.view(), p, dx.view(), again.view());
+      CHECK(again.guards_are_intact());
+      int wrong = 0;
+      for (std::size_t r = 0; r < 3; ++r)
+        for (std::size_t c = 0; c < cols; ++c) {
+          const bool inside = wide(r, c) > -2.0f && wide(r, c) < 2.0f;
+          wrong += dx.view()(r, c) != (inside ? 1.0f : 0.0f);
+          wrong += again.view()(r, c) != (inside ? 1.0f : 0.0f);
+        }
+      CHECK(wrong == 0);
+    }
 }
 
 TEST_CASE("fake_quantize_backward: a mask of another shape is refused") {

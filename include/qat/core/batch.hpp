@@ -350,15 +350,15 @@ template <class Arch>
 template <class Arch>
 [[nodiscard]] QAT_INLINE std::int32_t reduce_max(int_batch<Arch> x) noexcept {
 #if defined(__AVX2__)
-  // Halves of registers instead of a pass through memory: short groups end in this every few loads.
+  // Halves of registers: short groups end in this every few loads. A 512-bit register is halved through memory, since
+  // g++ 12 warns about its own extracting intrinsics where a user's unit includes <immintrin.h> before this file.
   if constexpr (std::is_base_of_v<xsimd::avx2, Arch> || std::is_base_of_v<xsimd::avx512f, Arch>) {
-    __m256i wide = _mm256_setzero_si256();
-#if defined(__AVX512F__)
-    if constexpr (sizeof(x.data) == 64)
-      wide = _mm256_max_epi32(_mm512_castsi512_si256(x.data), _mm512_extracti64x4_epi64(x.data, 1));
-    else
-#endif
-      wide = x.data;
+    alignas(64) std::int32_t halves[lane_count<Arch>];
+    x.store_unaligned(halves);
+    const int_batch<xsimd::avx2> low = int_batch<xsimd::avx2>::load_unaligned(halves);
+    const int_batch<xsimd::avx2> high =
+        int_batch<xsimd::avx2>::load_unaligned(halves + lane_count<Arch> - 8);
+    const __m256i wide = _mm256_max_epi32(low.data, high.data);
     __m128i m = _mm_max_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
     m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
     m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));

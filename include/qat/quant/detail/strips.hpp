@@ -48,13 +48,15 @@ void calibrate_strips(const E& e, const matrix_view<const float>& x,
   using runs = runs_for<Q, E>;
   const std::size_t per_row = groups_per_row<Q>(x.cols);
   for_each_strip(e, x.rows, [&](std::size_t row, std::size_t rows) {
-    strip_block<float> block;
+    [[maybe_unused]] strip_block<float> block;
     for_each_group<Q>(x.cols, [&](std::size_t group, std::size_t begin, std::size_t count) {
       running_statistics statistics[strip_rows];
-      for (std::size_t done = 0; done < count; done += strip_cols) {
-        const std::size_t n = std::min(strip_cols, count - done);
-        block.load(x, row, rows, begin + done, n);
-        for (std::size_t r = 0; r < rows; ++r) runs::measure(block.element[r], n, statistics[r]);
+      if constexpr (Q::range::statistic != range_statistic::none) {
+        for (std::size_t done = 0; done < count; done += strip_cols) {
+          const std::size_t n = std::min(strip_cols, count - done);
+          block.load(x, row, rows, begin + done, n);
+          for (std::size_t r = 0; r < rows; ++r) runs::measure(block.element[r], n, statistics[r]);
+        }
       }
       for (std::size_t r = 0; r < rows; ++r)
         write_parameters<Q>(out, (row + r) * per_row + group, fresh_parameters<Q>(statistics[r]));

@@ -86,21 +86,30 @@ void for_all_groups(const E& e, std::size_t rows, std::size_t cols, F&& f) {
   for_all_groups<Q>(e, rows, cols, f, [] {});
 }
 
+/// values[index] of a span that has such an element, which g++'s analysis of null pointers cannot see.
+template <class T>
+[[nodiscard]] constexpr T& element_at(std::span<T> values, std::size_t index) {
+  T* const first = values.data();
+  if (first == nullptr) __builtin_unreachable();
+  return first[index];
+}
+
 template <quantizer_like Q, class T>
 [[nodiscard]] group_parameters read_parameters(const basic_parameters_view<Q, T>& p,
                                                std::size_t index) {
   if constexpr (Q::has_zero_point)
-    return {p.scales[index], static_cast<float>(p.zero_points[index])};
+    return {element_at(p.scales, index), static_cast<float>(element_at(p.zero_points, index))};
   else
-    return {p.scales[index], 0.0f};
+    return {element_at(p.scales, index), 0.0f};
 }
 
 template <quantizer_like Q>
 void write_parameters(const parameters_span<Q>& p, std::size_t index,
                       const group_parameters& value) {
-  p.scales[index] = value.scale;
+  element_at(p.scales, index) = value.scale;
   if constexpr (Q::has_zero_point)
-    p.zero_points[index] = static_cast<typename Q::code_type>(static_cast<int>(value.zero_point));
+    element_at(p.zero_points, index) =
+        static_cast<typename Q::code_type>(static_cast<int>(value.zero_point));
 }
 
 /// The statistics of elements [begin, begin + count) of row r.
