@@ -135,9 +135,9 @@ std::uint64_t quantizer(const corpus& c) {
 
 std::uint64_t reductions(const corpus& c) {
   Hash hash;
+  // Many lengths: a wrong rounding in one lane disappears in most sums.
   for (std::size_t r = 0; r < corpus::rows; ++r)
-    for (const std::size_t n :
-         {std::size_t{0}, std::size_t{1}, std::size_t{63}, std::size_t{64}, corpus::cols}) {
+    for (std::size_t n = 0; n <= corpus::cols; n += n < 66 ? 1 : 3) {
       const float* const row = c.view().row(r);
       hash.add(qat::core::absmax(row, n));
       hash.add(qat::core::sum(row, n));

@@ -99,10 +99,10 @@ void calibrate_pack(const E& e, const X& x, const parameters_span<Q>& p,
   detail::execution_traits<E>::run(e, view.rows, detail::rows_of_block(view.cols), pack_rows);
 }
 
-template <quantizer_like Q, readable_matrix<float> X>
+template <quantizer_like Q, readable_matrix<float> X, class Arch = core::default_arch>
 void calibrate_pack(const X& x, const parameters_span<Q>& p, std::span<std::uint8_t> packed,
                     random_key key = {}) {
-  calibrate_pack<Q>(simd<>{}, x, p, packed, key);
+  calibrate_pack<Q>(simd<Arch>{}, x, p, packed, key);
 }
 
 }  // namespace qat

@@ -133,10 +133,10 @@ void rms_norm_quantize(const E& e, const X& x, std::span<const float> gain, floa
 }
 
 template <quantizes_within_rows Q, readable_matrix<float> X,
-          writable_matrix<typename Q::code_type> C>
+          writable_matrix<typename Q::code_type> C, class Arch = core::default_arch>
 void rms_norm_quantize(const X& x, std::span<const float> gain, float epsilon,
                        const parameters_span<Q>& p, C&& codes, random_key key = {}) {
-  rms_norm_quantize<Q>(simd<>{}, x, gain, epsilon, p, codes, key);
+  rms_norm_quantize<Q>(simd<Arch>{}, x, gain, epsilon, p, codes, key);
 }
 
 }  // namespace qat

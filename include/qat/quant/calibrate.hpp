@@ -43,9 +43,9 @@ void calibrate(const E& e, const X& x, const parameters_span<Q>& out) {
 }
 
 /// The same on the default backend in the caller's thread.
-template <quantizer_like Q, readable_matrix<float> X>
+template <quantizer_like Q, readable_matrix<float> X, class Arch = core::default_arch>
 void calibrate(const X& x, const parameters_span<Q>& out) {
-  calibrate<Q>(simd<>{}, x, out);
+  calibrate<Q>(simd<Arch>{}, x, out);
 }
 
 /// The same, returning parameters of its own.
@@ -59,9 +59,9 @@ template <quantizer_like Q, execution E, readable_matrix<float> X>
   return p;
 }
 
-template <quantizer_like Q, readable_matrix<float> X>
+template <quantizer_like Q, readable_matrix<float> X, class Arch = core::default_arch>
 [[nodiscard]] parameters<Q> calibrate(const X& x) {
-  return calibrate<Q>(simd<>{}, x);
+  return calibrate<Q>(simd<Arch>{}, x);
 }
 
 }  // namespace qat

@@ -44,9 +44,9 @@ void fake_quantize(const E& e, const X& x, const P& p, Y&& y, random_key key = {
 }
 
 template <quantizer_like Q, readable_matrix<float> X, parameters_of_quantizer<Q> P,
-          writable_matrix<float> Y>
+          writable_matrix<float> Y, class Arch = core::default_arch>
 void fake_quantize(const X& x, const P& p, Y&& y, random_key key = {}) {
-  fake_quantize<Q>(simd<>{}, x, p, y, key);
+  fake_quantize<Q>(simd<Arch>{}, x, p, y, key);
 }
 
 /// Measures and fake-quantizes each group while it is in the cache: what a forward pass runs.
@@ -84,9 +84,10 @@ void calibrate_fake_quantize(const E& e, const X& x, const parameters_span<Q>& p
       });
 }
 
-template <quantizer_like Q, readable_matrix<float> X, writable_matrix<float> Y>
+template <quantizer_like Q, readable_matrix<float> X, writable_matrix<float> Y,
+          class Arch = core::default_arch>
 void calibrate_fake_quantize(const X& x, const parameters_span<Q>& p, Y&& y, random_key key = {}) {
-  calibrate_fake_quantize<Q>(simd<>{}, x, p, y, key);
+  calibrate_fake_quantize<Q>(simd<Arch>{}, x, p, y, key);
 }
 
 }  // namespace qat

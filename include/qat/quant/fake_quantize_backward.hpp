@@ -43,9 +43,9 @@ void fake_quantize_backward(const E& e, std::span<const std::uint64_t> mask, G&&
   detail::execution_traits<E>::run(e, view.rows, detail::rows_of_block(view.cols), keep_rows);
 }
 
-template <quantizer_like Q, writable_matrix<float> G>
+template <quantizer_like Q, writable_matrix<float> G, class Arch = core::default_arch>
 void fake_quantize_backward(std::span<const std::uint64_t> mask, G&& gradient) {
-  fake_quantize_backward<Q>(simd<>{}, mask, gradient);
+  fake_quantize_backward<Q>(simd<Arch>{}, mask, gradient);
 }
 
 /// The same from the input and its parameters, where no mask was stored.
@@ -90,9 +90,9 @@ void fake_quantize_backward(const E& e, const X& x, const P& p, const DY& dy, DX
 }
 
 template <quantizer_like Q, readable_matrix<float> X, parameters_of_quantizer<Q> P,
-          readable_matrix<float> DY, writable_matrix<float> DX>
+          readable_matrix<float> DY, writable_matrix<float> DX, class Arch = core::default_arch>
 void fake_quantize_backward(const X& x, const P& p, const DY& dy, DX&& dx) {
-  fake_quantize_backward<Q>(simd<>{}, x, p, dy, dx);
+  fake_quantize_backward<Q>(simd<Arch>{}, x, p, dy, dx);
 }
 
 }  // namespace qat

@@ -72,9 +72,9 @@ void gradient_mask(const E& e, const X& x, const P& p, std::span<std::uint64_t> 
   detail::for_all_groups<Q>(e, view.rows, view.cols, write);
 }
 
-template <quantizer_like Q, readable_matrix<float> X, class P>
+template <quantizer_like Q, readable_matrix<float> X, class P, class Arch = core::default_arch>
 void gradient_mask(const X& x, const P& p, std::span<std::uint64_t> mask) {
-  gradient_mask<Q>(simd<>{}, x, p, mask);
+  gradient_mask<Q>(simd<Arch>{}, x, p, mask);
 }
 
 }  // namespace qat

@@ -134,14 +134,14 @@ void check_random_rounding(LawCheck& check) {
 }
 
 /// The codes of every backend against the scalar ones; a wrong value of a policy shows there.
-template <quantizer_like Q>
+template <quantizer_like Q, class Arch = core::default_arch>
 void check_codes(LawCheck& check) {
   const std::vector<float> x = backend_samples();
   std::vector<typename Q::code_type> expected(x.size()), codes(x.size());
   for (const float scale : {0.3f, 1.0f}) {
     const parameters<Q> p{{scale}, {}};
     quantize<Q>(scalar{}, x, p, expected);
-    quantize<Q>(simd<>{}, x, p, codes);
+    quantize<Q>(simd<Arch>{}, x, p, codes);
     for (std::size_t i = 0; i < x.size(); ++i)
       check.expect(expected[i] == codes[i], "every backend gives the same codes", [&] {
         return "x = " + text_of(x[i]) + ", scale " + text_of(scale) + ": scalar " +
@@ -212,7 +212,7 @@ void check_affine_range(LawCheck& check) {
   }
 }
 
-template <quantizer_like Q>
+template <quantizer_like Q, class Arch = core::default_arch>
 void check_masks(LawCheck& check) {
   std::vector<float> x = backend_samples();
   x.insert(x.end(), {not_a_number, std::numeric_limits<float>::infinity(),
@@ -222,7 +222,7 @@ void check_masks(LawCheck& check) {
     p.zero_points = {static_cast<typename Q::code_type>((Q::qmin + Q::qmax) / 2)};
   std::vector<std::uint64_t> expected(mask_words(1, x.size())), mask(expected.size());
   gradient_mask<Q>(scalar{}, x, p, expected);
-  gradient_mask<Q>(simd<>{}, x, p, mask);
+  gradient_mask<Q>(simd<Arch>{}, x, p, mask);
   for (std::size_t i = 0; i < x.size(); ++i)
     check.expect(((expected[i / 64] ^ mask[i / 64]) >> (i % 64) & 1u) == 0,
                  "every backend gives the same mask",

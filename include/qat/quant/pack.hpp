@@ -127,7 +127,8 @@ void check_packed_size(std::size_t bytes, std::size_t rows, std::size_t cols) {
 /// Error     exact: unpack gives the codes back.
 /// Throws    ContractViolation if `packed` has another size.
 /// Cost      one byte read and b / 8 bytes written an element; no allocation.
-template <quantizer_like Q, readable_matrix<typename Q::code_type> C>
+template <quantizer_like Q, readable_matrix<typename Q::code_type> C,
+          class Arch = core::default_arch>
 void pack(const C& codes, std::span<std::uint8_t> packed) {
   const matrix_view<const typename Q::code_type> view = as_view(codes);
   detail::check_packed_size<Q>(packed.size(), view.rows, view.cols);
@@ -135,7 +136,7 @@ void pack(const C& codes, std::span<std::uint8_t> packed) {
   for (std::size_t r = 0; r < view.rows; ++r)
     detail::read_pieces(view, r, 0, view.cols,
                         [&](const typename Q::code_type* from, std::size_t offset, std::size_t n) {
-                          detail::pack_run<Q, core::default_arch>(
+                          detail::pack_run<Q, Arch>(
                               from, n, packed.data() + r * row_bytes + packed_row_bytes<Q>(offset));
                         });
 }

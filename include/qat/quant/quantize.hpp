@@ -45,9 +45,9 @@ void quantize(const E& e, const X& x, const P& p, C&& codes, random_key key = {}
 }
 
 template <quantizer_like Q, readable_matrix<float> X, parameters_of_quantizer<Q> P,
-          writable_matrix<typename Q::code_type> C>
+          writable_matrix<typename Q::code_type> C, class Arch = core::default_arch>
 void quantize(const X& x, const P& p, C&& codes, random_key key = {}) {
-  quantize<Q>(simd<>{}, x, p, codes, key);
+  quantize<Q>(simd<Arch>{}, x, p, codes, key);
 }
 
 /// Measures and quantizes each group while it is in the cache: calibrate, then quantize, in one pass over memory.
@@ -91,9 +91,10 @@ void calibrate_quantize(const E& e, const X& x, const parameters_span<Q>& p, C&&
   detail::for_all_groups<Q>(e, view.rows, view.cols, encode);
 }
 
-template <quantizer_like Q, readable_matrix<float> X, writable_matrix<typename Q::code_type> C>
+template <quantizer_like Q, readable_matrix<float> X, writable_matrix<typename Q::code_type> C,
+          class Arch = core::default_arch>
 void calibrate_quantize(const X& x, const parameters_span<Q>& p, C&& codes, random_key key = {}) {
-  calibrate_quantize<Q>(simd<>{}, x, p, codes, key);
+  calibrate_quantize<Q>(simd<Arch>{}, x, p, codes, key);
 }
 
 /// Values of codes.
@@ -123,9 +124,9 @@ void dequantize(const E& e, const C& codes, const P& p, Y&& y) {
 }
 
 template <quantizer_like Q, readable_matrix<typename Q::code_type> C, parameters_of_quantizer<Q> P,
-          writable_matrix<float> Y>
+          writable_matrix<float> Y, class Arch = core::default_arch>
 void dequantize(const C& codes, const P& p, Y&& y) {
-  dequantize<Q>(simd<>{}, codes, p, y);
+  dequantize<Q>(simd<Arch>{}, codes, p, y);
 }
 
 }  // namespace qat

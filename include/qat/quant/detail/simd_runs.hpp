@@ -17,6 +17,7 @@ struct simd_runs {
   using batch = core::float_batch<Arch>;
   using int_batch = core::int_batch<Arch>;
   using code_type = typename Q::code_type;
+  using application = application_lanes<typename Q::scale_application, Arch>;
   static constexpr std::size_t lanes = batch::size;
   static constexpr range_statistic statistic = Q::range::statistic;
 
@@ -130,8 +131,8 @@ struct simd_runs {
                                                          const float* next) {
     const group_operands g = operands;
     const auto value_at = [&](batch value, std::size_t at) QAT_LAMBDA_INLINE {
-      return batch(Q::scale_application::to_value(
-          level_lanes<Q, Fresh, Arch>(value, g, key, index + at), batch(g.value)));
+      return batch(application::to_value(level_lanes<Q, Fresh, Arch>(value, g, key, index + at),
+                                         batch(g.value)));
     };
     absmax_registers maxima;
     std::size_t measured = 0;
@@ -200,8 +201,7 @@ struct simd_runs {
 
   static void dequantize(const code_type* codes, float* y, std::size_t n, const group_operands& g) {
     const auto value_of = [&](const code_type* from) QAT_LAMBDA_INLINE {
-      return Q::scale_application::to_value(load_codes<Arch>(from) - batch(g.zero_point),
-                                            batch(g.value));
+      return application::to_value(load_codes<Arch>(from) - batch(g.zero_point), batch(g.value));
     };
     std::size_t i = 0;
     for (; i + lanes <= n; i += lanes) value_of(codes + i).store_unaligned(y + i);
