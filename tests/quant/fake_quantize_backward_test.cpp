@@ -1,9 +1,6 @@
 #include <qat/quant/calibrate.hpp>
 #include <qat/quant/fake_quantize_backward.hpp>
 
-#include <tests/support/floats.hpp>
-#include <tests/support/guarded_matrix.hpp>
-
 #include <doctest/doctest.h>
 
 #include <bit>
@@ -12,6 +9,9 @@
 #include <limits>
 #include <span>
 #include <vector>
+
+#include <tests/support/floats.hpp>
+#include <tests/support/guarded_matrix.hpp>
 
 namespace {
 

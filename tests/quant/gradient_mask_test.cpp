@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -76,6 +77,25 @@ TEST_CASE("gradient_mask: every bit is the policy's answer at every size") {
     check<mine>(3, cols);
   }
   check<fixed>(0, 5);
+}
+
+TEST_CASE(
+    "gradient_mask: the clipped boundary passes on every backend and its neighbours beyond do "
+    "not") {
+  // Both ends of -7..7 at scale 1/4 in every lane of a register, their outer neighbours between them.
+  using rows = qat::Quantizer<qat::bits<4>, qat::per_channel, qat::clipped_straight_through>;
+  const std::vector<float> pattern{1.75f, std::nextafter(1.75f, 2.0f), -1.75f,
+                                   std::nextafter(-1.75f, -2.0f), 1.0f};
+  std::vector<float> x;
+  for (std::size_t i = 0; i < 97; ++i) x.push_back(pattern[i % 5]);
+  const qat::parameters<rows> p{{0.25f}, {}};
+  const auto scalar = mask_of<rows>(qat::scalar{}, x, 1, 97, p);
+  const auto simd = mask_of<rows>(qat::simd<>{}, x, 1, 97, p);
+  for (std::size_t i = 0; i < 97; ++i) {
+    const bool passes = i % 5 == 0 || i % 5 == 2 || i % 5 == 4;
+    CHECK(((scalar[i / 64] >> (i % 64)) & 1u) == (passes ? 1u : 0u));
+    CHECK(((simd[i / 64] >> (i % 64)) & 1u) == (passes ? 1u : 0u));
+  }
 }
 
 TEST_CASE("gradient_mask: a strided matrix gives the bits of its contiguous copy") {

@@ -47,7 +47,8 @@ void check_all_codes(float scale, int zero_point) {
     wrong_values += !same(values[i], expected_value<Q>(codes[i], scale, zero_point));
   CHECK(wrong_values == 0);
   CHECK(back == codes);
-  if constexpr (Q::bit_width == 4 || Q::bit_width == 8) {  // of the other widths the oracle alone: to compile in seconds
+  if constexpr (Q::bit_width == 4 ||
+                Q::bit_width == 8) {  // of the other widths the oracle alone: to compile in seconds
     qat::dequantize<Q>(codes, p, vector_values);
     CHECK(vector_values == values);
     std::fill(back.begin(), back.end(), typename Q::code_type{0});

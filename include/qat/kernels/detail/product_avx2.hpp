@@ -39,6 +39,12 @@ QAT_INLINE float32x8 splat(float v) {
   return float32x8{v, v, v, v, v, v, v, v};
 }
 
+/// a + b modulo 2^32: partial sums may wrap, whole ones do not.
+QAT_INLINE int32x8 add_modular(int32x8 a, int32x8 b) {
+  return __builtin_bit_cast(int32x8,
+                            __builtin_bit_cast(uint32x8, a) + __builtin_bit_cast(uint32x8, b));
+}
+
 /// Neighbouring products of 16-bit lanes, summed.
 QAT_INLINE int32x8 dot_pairs(int16x16 a, int16x16 b) {
   return __builtin_ia32_pmaddwd256(a, b);
@@ -50,7 +56,7 @@ struct lanes_base {
   using reals = reals_16;
 
   static QAT_INLINE integers add_integers(integers a, integers b) {
-    return {a.low + b.low, a.high + b.high};
+    return {add_modular(a.low, b.low), add_modular(a.high, b.high)};
   }
   static QAT_INLINE integers load_integers(const float* y, std::size_t columns) {
     integers v = {};
@@ -102,7 +108,7 @@ struct lanes : lanes_base {
     const auto pairs =
         __builtin_bit_cast(int16x16, __builtin_ia32_pmaddubsw256(__builtin_bit_cast(char8x32, w),
                                                                  __builtin_bit_cast(char8x32, x)));
-    return s + dot_pairs(pairs, __builtin_bit_cast(int16x16, splat(0x00010001)));
+    return add_modular(s, dot_pairs(pairs, __builtin_bit_cast(int16x16, splat(0x00010001))));
   }
   static QAT_INLINE sums dot(sums s, weights w, codes x) {
     return {dot_half(s.low, w.low, x), dot_half(s.high, w.high, x)};
@@ -154,16 +160,18 @@ struct lanes<8> : lanes_base {
     return {{v, v, v, v}};
   }
   static QAT_INLINE sums dot(const sums& s, const weights& w, codes x) {
-    return {{s.part[0] + dot_pairs(w.part[0], x), s.part[1] + dot_pairs(w.part[1], x),
-             s.part[2] + dot_pairs(w.part[2], x), s.part[3] + dot_pairs(w.part[3], x)}};
+    return {{add_modular(s.part[0], dot_pairs(w.part[0], x)),
+             add_modular(s.part[1], dot_pairs(w.part[1], x)),
+             add_modular(s.part[2], dot_pairs(w.part[2], x)),
+             add_modular(s.part[3], dot_pairs(w.part[3], x))}};
   }
   static QAT_INLINE sums add(const sums& a, const sums& b) {
-    return {{a.part[0] + b.part[0], a.part[1] + b.part[1], a.part[2] + b.part[2],
-             a.part[3] + b.part[3]}};
+    return {{add_modular(a.part[0], b.part[0]), add_modular(a.part[1], b.part[1]),
+             add_modular(a.part[2], b.part[2]), add_modular(a.part[3], b.part[3])}};
   }
   static QAT_INLINE int32x8 join(int32x8 a, int32x8 b) {
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14) +
-           __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
+    return add_modular(__builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14),
+                       __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15));
   }
   static QAT_INLINE integers finish(const sums& s) {
     return {join(s.part[0], s.part[1]), join(s.part[2], s.part[3])};

@@ -31,6 +31,12 @@ QAT_INLINE float32x16 splat(float v) {
   return float32x16{v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v};
 }
 
+/// a + b modulo 2^32: partial sums may wrap, whole ones do not.
+QAT_INLINE int32x16 add_modular(int32x16 a, int32x16 b) {
+  return __builtin_bit_cast(int32x16,
+                            __builtin_bit_cast(uint32x16, a) + __builtin_bit_cast(uint32x16, b));
+}
+
 /// sums + the four products of unsigned and signed bytes in each lane, modulo 2^32.
 QAT_INLINE int32x16 dot_bytes(int32x16 sums, int32x16 unsigned_bytes, int32x16 signed_bytes) {
 #if defined(__clang__)
@@ -52,7 +58,7 @@ struct lanes {
 
   static QAT_INLINE sums start(std::int32_t value) { return splat(value); }
   static QAT_INLINE sums dot(sums s, weights w, codes x) { return dot_bytes(s, w, x); }
-  static QAT_INLINE sums add(sums a, sums b) { return a + b; }
+  static QAT_INLINE sums add(sums a, sums b) { return add_modular(a, b); }
 
   static QAT_INLINE piece load_piece(const std::uint8_t* p) {
     piece bytes;
@@ -90,7 +96,7 @@ struct lanes {
   }
 
   static QAT_INLINE integers finish(sums s) { return s; }
-  static QAT_INLINE integers add_integers(integers a, integers b) { return a + b; }
+  static QAT_INLINE integers add_integers(integers a, integers b) { return add_modular(a, b); }
   static QAT_INLINE integers load_integers(const float* y, std::size_t columns) {
     integers v = {};
     __builtin_memcpy(&v, y, columns * sizeof(float));
