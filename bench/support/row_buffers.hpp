@@ -83,11 +83,15 @@ inline void read_all(const float* x, std::size_t n) {
 ///   x_memcpy   time over that of memcpy
 ///   x_read     time over that of the read
 ///   spread     median absolute deviation of the time over its median
+///
+/// All in the caller's thread, by its own clock.
 template <class Work>
 void report_against_copies(benchmark::State& state, const RowBuffer& x, const RowBuffer& y,
                            Work&& work) {
+  alternation_tuning tuning;
+  tuning.thread_time = true;
   Alternation turns(
-      {}, work, [&] { copy_plain(x.data(), y.data(), x.size()); },
+      tuning, work, [&] { copy_plain(x.data(), y.data(), x.size()); },
       [&] { copy_streaming(x.data(), y.data(), x.size()); },
       [&] { copy_libc(x.data(), y.data(), x.size()); }, [&] { read_all(x.data(), x.size()); });
   for ([[maybe_unused]] auto _ : state) state.SetIterationTime(turns.round());
