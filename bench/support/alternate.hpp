@@ -31,8 +31,9 @@ struct alternation_tuning {
   double slice_seconds =
       0.002;  ///< a candidate repeats its call until a slice takes about this long; shorter than a
               ///< scheduler's quantum, so that other processes miss most slices
-  bool thread_time = false;  ///< the clock of the calling thread, which stands still while other processes have its
-                             ///< core; only for candidates that run in the caller's thread
+  bool thread_time =
+      false;  ///< the clock of the calling thread, which stands still while other processes have its
+              ///< core; only for candidates that run in the caller's thread
 };
 
 /// Candidates (callables without arguments) that take turns.
