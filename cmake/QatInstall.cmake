@@ -8,6 +8,10 @@ set(qat_package_dir "${CMAKE_INSTALL_DATADIR}/cmake/qat")
 install(TARGETS qat EXPORT qatTargets
   FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILE_SET bodies DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+if(TARGET qat_llama)
+  install(TARGETS qat_llama EXPORT qatLlamaTargets)
+  install(EXPORT qatLlamaTargets NAMESPACE qat:: DESTINATION "${qat_package_dir}")
+endif()
 install(EXPORT qatTargets NAMESPACE qat:: DESTINATION "${qat_package_dir}")
 
 configure_package_config_file(cmake/qatConfig.cmake.in "${PROJECT_BINARY_DIR}/qatConfig.cmake"

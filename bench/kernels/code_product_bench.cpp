@@ -1,3 +1,4 @@
+#include <qat/core/thread_executor.hpp>
 #include <qat/kernels/code_product.hpp>
 
 #include <benchmark/benchmark.h>
@@ -21,6 +22,7 @@
 //   of_peak   rate of the product over that of vpdpbusd from registers
 //   of_read   bytes of weights a second over those of a plain read of the same bytes (the faster of with and without prefetch)
 //   GOP/s     2 M N K / time
+//   speedup   two threads over one; peak_speedup, read_speedup: of the roof by the same threads; of_..._scaling: their ratio
 //   spread    median absolute deviation of the product's time over its median
 
 namespace {
@@ -35,7 +37,10 @@ using W2 = Quantizer<bits<2>, per_channel>;
 using W4G32 = Quantizer<bits<4>, per_group<32>>;
 using W4G128 = Quantizer<bits<4>, per_group<128>>;
 
-constexpr int rounds = 15;
+constexpr int rounds = 25;
+
+/// One thread's own clock: a product of tens of milliseconds is interrupted where its roof is not.
+constexpr benchmarking::alternation_tuning own_clock{.thread_time = true};
 
 template <class W>
 struct Operands {
@@ -143,7 +148,7 @@ void BM_product(benchmark::State& state) {
   if (!operands.verify(product_path::avx512_vnni))
     return state.SkipWithError("not the oracle's bits");
   Alternation turns(
-      {}, [&] { operands.multiply(product_path::avx512_vnni, core::serial_executor{}); },
+      own_clock, [&] { operands.multiply(product_path::avx512_vnni, core::serial_executor{}); },
       [&] { run_peak(operands.weights.pieces().data()); });
   for (auto _ : state) state.SetIterationTime(turns.round());
   state.counters["of_peak"] = operands.operations() / peak_operations / turns.ratio(0, 1);
@@ -163,7 +168,7 @@ void BM_matrix_vector(benchmark::State& state) {
   const std::span<const std::uint8_t> pieces = operands.weights.pieces();
   const double bytes = static_cast<double>(pieces.size() + operands.weights.scales().size_bytes());
   Alternation turns(
-      {}, [&] { operands.multiply(product_path::avx512_vnni, core::serial_executor{}); },
+      own_clock, [&] { operands.multiply(product_path::avx512_vnni, core::serial_executor{}); },
       [&] { read_bytes<2048>(pieces); }, [&] { read_bytes<0>(pieces); });
   for (auto _ : state) state.SetIterationTime(turns.round());
   const double slowdown = std::max(turns.ratio(0, 1), turns.ratio(0, 2));
@@ -171,6 +176,50 @@ void BM_matrix_vector(benchmark::State& state) {
   state.counters["GB/s"] = bytes / turns.median(0) * 1e-9;
   state.counters["read GB/s"] =
       static_cast<double>(pieces.size()) / std::min(turns.median(1), turns.median(2)) * 1e-9;
+  state.counters["spread"] = turns.spread(0);
+}
+
+/// Two threads over one, against the same for the roof.
+template <class W>
+void BM_product_two_threads(benchmark::State& state) {
+  if (!has_vnni()) return state.SkipWithError("no AVX-512 VNNI: the roof cannot be measured");
+  Operands<W> operands(static_cast<std::size_t>(state.range(0)),
+                       static_cast<std::size_t>(state.range(1)),
+                       static_cast<std::size_t>(state.range(2)));
+  core::ThreadExecutor threads(2);
+  const std::uint8_t* codes = operands.weights.pieces().data();
+  Alternation turns(
+      {}, [&] { operands.multiply(product_path::avx512_vnni, threads); },
+      [&] { operands.multiply(product_path::avx512_vnni, core::serial_executor{}); },
+      [&] { threads.run(16, [codes](std::size_t) { run_peak(codes); }); },
+      [&] { core::serial_executor{}.run(16, [codes](std::size_t) { run_peak(codes); }); });
+  for (auto _ : state) state.SetIterationTime(turns.round());
+  state.counters["speedup"] = turns.ratio(1, 0);
+  state.counters["peak_speedup"] = turns.ratio(3, 2);
+  state.counters["of_peak_scaling"] = turns.ratio(1, 0) / turns.ratio(3, 2);
+  state.counters["spread"] = turns.spread(0);
+}
+
+template <class W>
+void BM_matrix_vector_two_threads(benchmark::State& state) {
+  if (!has_vnni()) return state.SkipWithError("no AVX-512 VNNI");
+  Operands<W> operands(static_cast<std::size_t>(state.range(0)),
+                       static_cast<std::size_t>(state.range(1)),
+                       static_cast<std::size_t>(state.range(2)));
+  core::ThreadExecutor threads(2);
+  const std::span<const std::uint8_t> pieces = operands.weights.pieces();
+  const std::size_t half = pieces.size() / 2;
+  Alternation turns(
+      {}, [&] { operands.multiply(product_path::avx512_vnni, threads); },
+      [&] { operands.multiply(product_path::avx512_vnni, core::serial_executor{}); },
+      [&] {
+        threads.run(2, [&](std::size_t i) { read_bytes<0>(pieces.subspan(i * half, half)); });
+      },
+      [&] { read_bytes<0>(pieces); });
+  for (auto _ : state) state.SetIterationTime(turns.round());
+  state.counters["speedup"] = turns.ratio(1, 0);
+  state.counters["read_speedup"] = turns.ratio(3, 2);
+  state.counters["of_read_scaling"] = turns.ratio(1, 0) / turns.ratio(3, 2);
   state.counters["spread"] = turns.spread(0);
 }
 
@@ -234,6 +283,25 @@ BENCHMARK_TEMPLATE(BM_matrix_vector, W4G32)
     ->Unit(benchmark::kMicrosecond);
 BENCHMARK_TEMPLATE(BM_matrix_vector, W2)
     ->ArgsProduct({{1}, {11008}, {4096}})
+    ->ArgNames({"M", "N", "K"})
+    ->Iterations(rounds)
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond);
+
+BENCHMARK_TEMPLATE(BM_product_two_threads, W4)
+    ->ArgsProduct({{64, 256}, {4096}, {4096}})
+    ->ArgNames({"M", "N", "K"})
+    ->Iterations(rounds)
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_TEMPLATE(BM_product_two_threads, W8)
+    ->Args({256, 4096, 4096})
+    ->ArgNames({"M", "N", "K"})
+    ->Iterations(rounds)
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_TEMPLATE(BM_matrix_vector_two_threads, W4)
+    ->ArgsProduct({{1}, {4096, 11008}, {4096}})
     ->ArgNames({"M", "N", "K"})
     ->Iterations(rounds)
     ->UseManualTime()

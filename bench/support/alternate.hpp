@@ -28,9 +28,9 @@ inline double median_of(std::vector<double> values) {
 
 /// How often each candidate runs, and by which clock.
 struct alternation_tuning {
-  double slice_seconds =
-      0.002;  ///< a candidate repeats its call until a slice takes about this long; shorter than a
-              ///< scheduler's quantum, so that other processes miss most slices
+  /// A candidate repeats its call until a slice takes about this long: shorter than a scheduler's quantum, so that other
+  /// processes miss most slices.
+  double slice_seconds = 0.002;
   bool thread_time =
       false;  ///< the clock of the calling thread, which stands still while other processes have its
               ///< core; only for candidates that run in the caller's thread

@@ -17,10 +17,16 @@ struct row_packer {
   std::size_t waiting = 0;
   typename Q::code_type codes[piece_elements] = {};
 
-  /// make(codes, done, some) makes `some` codes, the `done`-th first, n in all.
-  template <class F>
-  void add(std::size_t n, F&& make) {
-    for (std::size_t done = 0; done < n;) {
+  /// make(codes, done, some) makes `some` codes, the `done`-th first, n in all. pack(to, some) may pack the first few of
+  /// `some` itself and returns their number, a multiple of 8.
+  template <class Make, class Pack>
+  void add(std::size_t n, Make&& make, Pack&& pack) {
+    std::size_t done = 0;
+    if (waiting == 0) {
+      done = pack(to, n);
+      to += packed_row_bytes<Q>(done);
+    }
+    while (done < n) {
       const std::size_t some = std::min(n - done, piece_elements - waiting);
       make(codes + waiting, done, some);
       done += some;
@@ -81,16 +87,35 @@ void calibrate_pack(const E& e, const X& x, const parameters_span<Q>& p,
                                                std::size_t count) {
         const auto fresh = detail::read_parameters<Q>(p, index_of(group));
         const auto g = detail::operands_of<Q>(fresh);
+        const bool is_fresh = detail::is_fresh<Q>(fresh);
         detail::read_pieces(
-            view, r, begin, count, [&](const float* from, std::size_t offset, std::size_t n) {
-              const std::uint64_t index = std::uint64_t{r} * view.cols + begin + offset;
-              packer.add(n, [&](code_type* codes, std::size_t done, std::size_t some) {
-                if (ahead != 0) detail::prefetch(from + done + ahead, some);
-                if (detail::is_fresh<Q>(fresh))
-                  runs::template quantize<true>(from + done, codes, some, g, key, index + done);
-                else
-                  runs::template quantize<false>(from + done, codes, some, g, key, index + done);
-              });
+            view, r, begin, count, [&](const float* whole, std::size_t offset, std::size_t n) {
+              for (std::size_t start = 0; start < n; start += detail::piece_elements) {
+                const float* const from = whole + start;
+                const std::uint64_t index = std::uint64_t{r} * view.cols + begin + offset + start;
+                const std::size_t piece = std::min(detail::piece_elements, n - start);
+                if (ahead != 0) detail::prefetch(from + ahead, piece);
+                packer.add(
+                    piece,
+                    [&](code_type* codes, std::size_t done, std::size_t some) {
+                      if (is_fresh)
+                        runs::template quantize<true>(from + done, codes, some, g, key,
+                                                      index + done);
+                      else
+                        runs::template quantize<false>(from + done, codes, some, g, key,
+                                                       index + done);
+                    },
+                    [&](std::uint8_t* bytes, std::size_t some) {
+                      if constexpr (std::is_void_v<arch>)
+                        return std::size_t{0};
+                      else if (is_fresh)
+                        return runs::template quantize_nibbles<true>(from, bytes, some, g, key,
+                                                                     index);
+                      else
+                        return runs::template quantize_nibbles<false>(from, bytes, some, g, key,
+                                                                      index);
+                    });
+              }
             });
       });
       packer.finish();

@@ -60,11 +60,11 @@ struct lanes_base {
   }
   static QAT_INLINE integers load_integers(const float* y, std::size_t columns) {
     integers v = {};
-    __builtin_memcpy(&v, y, columns * sizeof(float));
+    copy_columns(&v, y, columns);
     return v;
   }
   static QAT_INLINE void store_integers(float* y, integers v, std::size_t columns) {
-    __builtin_memcpy(y, &v, columns * sizeof(float));
+    copy_columns(y, &v, columns);
   }
 
   static QAT_INLINE reals real(integers v) {
@@ -83,14 +83,11 @@ struct lanes_base {
   }
   static QAT_INLINE reals load(const float* y, std::size_t columns) {
     reals v = {};
-    __builtin_memcpy(&v, y, columns * sizeof(float));
+    copy_columns(&v, y, columns);
     return v;
   }
   static QAT_INLINE void store(float* y, reals v, std::size_t columns) {
-    if (columns == block_columns)
-      __builtin_memcpy(y, &v, sizeof v);
-    else
-      __builtin_memcpy(y, &v, columns * sizeof(float));
+    copy_columns(y, &v, columns);
   }
 };
 

@@ -99,11 +99,11 @@ struct lanes {
   static QAT_INLINE integers add_integers(integers a, integers b) { return add_modular(a, b); }
   static QAT_INLINE integers load_integers(const float* y, std::size_t columns) {
     integers v = {};
-    __builtin_memcpy(&v, y, columns * sizeof(float));
+    copy_columns(&v, y, columns);
     return v;
   }
   static QAT_INLINE void store_integers(float* y, integers v, std::size_t columns) {
-    __builtin_memcpy(y, &v, columns * sizeof(float));
+    copy_columns(y, &v, columns);
   }
 
   static QAT_INLINE reals real(integers v) { return __builtin_convertvector(v, reals); }
@@ -124,16 +124,12 @@ struct lanes {
     return v;
   }
   static QAT_INLINE reals load(const float* y, std::size_t columns) {
-    if (columns == block_columns) return load_all(y);
     reals v = {};
-    __builtin_memcpy(&v, y, columns * sizeof(float));
+    copy_columns(&v, y, columns);
     return v;
   }
   static QAT_INLINE void store(float* y, reals v, std::size_t columns) {
-    if (columns == block_columns)
-      __builtin_memcpy(y, &v, sizeof v);
-    else
-      __builtin_memcpy(y, &v, columns * sizeof(float));
+    copy_columns(y, &v, columns);
   }
 };
 

@@ -10,7 +10,7 @@
 ///
 /// The order of loops is chunk of K, panel of columns, tile of rows: a panel's chunk (48 columns, 24 KiB) stays in L1 while
 /// all rows pass over it, the rows stay in L2, partial results wait in y. A few rows only: no chunks, the weights are
-/// one stream from memory, prefetched.
+/// a few streams from memory.
 
 namespace qat::detail {
 
@@ -24,9 +24,6 @@ inline constexpr std::size_t chunk_pieces = 128;
 
 /// Correction terms of a chunk, 32 KiB of the stack.
 inline constexpr std::size_t offset_capacity = 8192;
-
-/// Bytes ahead of the piece in use that a stream of weights is prefetched.
-inline constexpr std::size_t stream_ahead = 2048;
 
 /// Codes [begin, begin + depth) along K, in `groups` groups from `group` on, at piece `piece` of each block.
 struct product_chunk {
@@ -103,7 +100,6 @@ class ProductDriver {
     tile.y_stride = job_.y_stride;
     tile.continues = chunk.begin != 0;
     tile.completes = chunk.begin + chunk.depth == shape.depth;
-    tile.ahead = streams ? stream_ahead : 0;
 
     std::size_t column = part_.column;
     const std::size_t end = part_.column + part_.columns;

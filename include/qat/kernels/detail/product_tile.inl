@@ -72,12 +72,12 @@ QAT_INLINE void add_fields(typename lanes<Bits>::sums (&sums)[MR][NB],
 }
 
 /// Accumulates whole pieces of codes [k, end) for a narrow tile, which is bound by memory: each piece is loaded once and its
-/// fields are not shifted. `piece` moves along.
+/// fields are not shifted. `piece` moves along. No software prefetch: the hardware follows NB streams, and prefetches cost
+/// load slots (measured on Zen 4: 5 to 8 % slower from L3, no faster from memory).
 template <int Bits, std::size_t MR, std::size_t NB>
 QAT_INLINE void stream_pieces(typename lanes<Bits>::sums (&sums)[MR][NB],
                               const std::uint8_t*& piece, std::size_t block_bytes,
-                              const std::int8_t* const (&x)[MR], std::size_t k, std::size_t end,
-                              std::size_t ahead) {
+                              const std::int8_t* const (&x)[MR], std::size_t k, std::size_t end) {
   using L = lanes<Bits>;
   constexpr std::size_t depth = piece_depth<Bits>;
   // The scaled sums of a segment, 64 * 3 * 128 at most a code, fit in an int32.
@@ -95,7 +95,6 @@ QAT_INLINE void stream_pieces(typename lanes<Bits>::sums (&sums)[MR][NB],
       typename L::piece pieces[NB];
 #pragma GCC unroll 4
       for (std::size_t b = 0; b < NB; ++b) {
-        __builtin_prefetch(piece + ahead + b * block_bytes);
         pieces[b] = L::load_piece(piece + b * block_bytes);
         L::keep(pieces[b]);
       }
@@ -110,19 +109,15 @@ template <int Bits, std::size_t MR, std::size_t NB>
 QAT_INLINE void accumulate_group(typename lanes<Bits>::sums (&sums)[MR][NB],
                                  const std::uint8_t* piece, std::size_t block_bytes,
                                  const std::int8_t* const (&x)[MR], std::size_t k,
-                                 std::size_t length, std::size_t ahead) {
+                                 std::size_t length) {
   using L = lanes<Bits>;
   constexpr std::size_t depth = piece_depth<Bits>;
   const std::size_t end = k + length / depth * depth;
   if constexpr (L::has_fields_in_place && MR * NB * piece_fields<Bits> <= 16) {
-    stream_pieces<Bits, MR, NB>(sums, piece, block_bytes, x, k, end, ahead);
+    stream_pieces<Bits, MR, NB>(sums, piece, block_bytes, x, k, end);
     k = end;
   } else {
     for (; k < end; k += depth, piece += piece_bytes) {
-      if (ahead != 0) {
-#pragma GCC unroll 4
-        for (std::size_t b = 0; b < NB; ++b) __builtin_prefetch(piece + ahead + b * block_bytes);
-      }
       multiply_piece<Bits, MR, NB>(sums, piece, block_bytes, x, k);
     }
   }
@@ -163,7 +158,7 @@ void compute_tile(const product_tile& t) {
 #pragma GCC unroll 4
       for (std::size_t b = 0; b < NB; ++b)
         sums[r][b] = L::start(t.offsets[row_of(r) * t.offsets_stride]);
-    accumulate_group<Bits, MR, NB>(sums, t.pieces, t.block_bytes, x, 0, t.last_depth, t.ahead);
+    accumulate_group<Bits, MR, NB>(sums, t.pieces, t.block_bytes, x, 0, t.last_depth);
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < MR; ++r) {
       float* y = t.y + static_cast<std::ptrdiff_t>(row_of(r)) * t.y_stride;
@@ -205,8 +200,7 @@ void compute_tile(const product_tile& t) {
         for (std::size_t b = 0; b < NB; ++b)
           sums[r][b] = L::start(t.offsets[row_of(r) * t.offsets_stride + g]);
       const std::size_t length = g + 1 == t.groups ? t.last_depth : t.group_depth;
-      accumulate_group<Bits, MR, NB>(sums, piece, t.block_bytes, x, g * t.group_depth, length,
-                                     t.ahead);
+      accumulate_group<Bits, MR, NB>(sums, piece, t.block_bytes, x, g * t.group_depth, length);
 #pragma GCC unroll 4
       for (std::size_t b = 0; b < NB; ++b) {
         const typename L::reals scale = L::load_all(scales + b * t.block_scales);

@@ -49,10 +49,9 @@ QAT_INLINE typename core::float_batch<Arch>::batch_bool_type lanes_from_mask(std
   return batch::load_aligned(selected) != batch(0.0f);
 }
 
-/// Floats that are integers in [-128, 255] become bytes: codes[i] = the low byte of values[i].
+/// codes[i] = the low byte of integers[i].
 template <class Arch, class Code>
-QAT_INLINE void store_codes(Code* codes, core::float_batch<Arch> values) {
-  const auto integers = xsimd::to_int(values);
+QAT_INLINE void store_codes(Code* codes, core::int_batch<Arch> integers) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(core::float_batch<Arch>) == 64) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(codes), _mm512_cvtepi32_epi8(integers.data));
@@ -138,10 +137,62 @@ QAT_INLINE bool pack_64_nibbles(const Code* codes, std::uint8_t* bytes) {
   return false;
 }
 
-/// Asks for the lines of n floats.
+/// Whether store_nibbles exists for Arch.
+template <class Arch>
+inline constexpr bool packs_nibbles =
+    std::is_base_of_v<xsimd::avx512bw, Arch> || std::is_same_v<xsimd::avx2, Arch> ||
+    std::is_same_v<xsimd::fma3<xsimd::avx2>, Arch>;
+
+/// Four registers of codes, of four bits each, to 2 * lanes bytes of nibbles, the even code low; Signed: codes + 8.
+template <class Arch, bool Signed>
+QAT_INLINE void store_nibbles([[maybe_unused]] std::uint8_t* bytes,
+                              [[maybe_unused]] core::int_batch<Arch> a,
+                              [[maybe_unused]] core::int_batch<Arch> b,
+                              [[maybe_unused]] core::int_batch<Arch> c,
+                              [[maybe_unused]] core::int_batch<Arch> d) {
+  static_assert(packs_nibbles<Arch>);
+  [[maybe_unused]] constexpr std::int8_t offset = Signed ? 8 : 0;
+  // Packing works within each 128 bits: the bytes are in order once lanes of 32 bits of all registers are transposed.
+  // Then each even field plus 16 times its odd neighbour makes 16 bits of which the low 8 count.
+#if defined(__AVX512BW__)
+  if constexpr (sizeof(a) == 64) {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i fields =
+        _mm512_packs_epi16(_mm512_packs_epi32(a.data, b.data), _mm512_packs_epi32(c.data, d.data));
+    fields = _mm512_add_epi8(fields, _mm512_set1_epi8(offset));
+    fields = _mm512_maddubs_epi16(fields, _mm512_set1_epi16(0x1001));
+    fields = _mm512_permutexvar_epi32(order, fields);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(bytes), _mm512_cvtepi16_epi8(fields));
+    return;
+  }
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(a) == 32) {
+    __m256i fields =
+        _mm256_packs_epi16(_mm256_packs_epi32(a.data, b.data), _mm256_packs_epi32(c.data, d.data));
+    fields = _mm256_add_epi8(fields, _mm256_set1_epi8(offset));
+    fields = _mm256_maddubs_epi16(fields, _mm256_set1_epi16(0x1001));
+    fields = _mm256_permutevar8x32_epi32(fields, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    fields = _mm256_permute4x64_epi64(_mm256_packus_epi16(fields, fields), 0x08);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes), _mm256_castsi256_si128(fields));
+    return;
+  }
+#endif
+}
+
+/// Asks for the lines of n floats a little behind `from`, into the second level: they may lie beyond the end of a matrix.
+QAT_INLINE void prefetch_ahead(const float* from, std::size_t n) {
+  constexpr std::size_t line = 64;
+  // 2 KiB are eight steps of four registers: a few hundred nanoseconds, the latency of memory.
+  const std::uintptr_t first = reinterpret_cast<std::uintptr_t>(from) + 2048;
+  for (std::size_t i = 0; i < n * sizeof(float); i += line)
+    __builtin_prefetch(reinterpret_cast<const void*>(first + i), 0, 2);
+}
+
+/// Asks for the lines of n floats, into the second level.
 QAT_INLINE void prefetch(const float* from, std::size_t n) {
   constexpr std::size_t line = 16;
-  for (std::size_t i = 0; i < n; i += line) __builtin_prefetch(from + i);
+  for (std::size_t i = 0; i < n; i += line) __builtin_prefetch(from + i, 0, 2);
 }
 
 /// Writes around the caches; `to` is aligned to the register. finish_streaming() orders the writes.

@@ -104,6 +104,12 @@ struct rounding_lanes<round_stochastic, Arch> {
   }
 };
 
+/// Whether a rounding stays in registers and costs next to nothing beside the memory of its elements.
+template <class Rounding>
+inline constexpr bool rounds_in_registers =
+    std::is_same_v<Rounding, round_nearest_even> || std::is_same_v<Rounding, round_half_away> ||
+    std::is_same_v<Rounding, round_toward_zero> || std::is_same_v<Rounding, round_floor>;
+
 /// The gradient mask over a batch: the scalar definition in each lane, bit i for lane i.
 template <class Gradient, class Arch>
 struct gradient_lanes {
@@ -179,20 +185,39 @@ QAT_INLINE core::float_batch<Arch> units_lanes(core::float_batch<Arch> x, const 
       application_lanes<typename Q::scale_application, Arch>::to_units(x, batch(g.units)));
 }
 
-/// level_of over a batch. With Fresh the scale was just measured on a finite group that contains x: no NaN, and no
+/// Units that a rounding may take: NaN as 0, within the codes. With Fresh the scale was just measured on a finite group that contains x: no NaN, and no
 /// clamp where fresh_scale_needs_no_clamp.
 template <quantizer_like Q, bool Fresh, class Arch>
-QAT_INLINE core::float_batch<Arch> level_lanes(core::float_batch<Arch> x, const group_operands& g,
-                                               const random_key& key, std::uint64_t index) {
+QAT_INLINE core::float_batch<Arch> clamped_lanes(core::float_batch<Arch> x,
+                                                 const group_operands& g) {
   using batch = core::float_batch<Arch>;
-  using Rounding = typename Q::rounding;
   batch units = units_lanes<Q, Arch>(x, g);
   if constexpr (!Fresh) units = xsimd::select(units == units, units, batch(0.0f));
   if constexpr (!(Fresh && fresh_scale_needs_no_clamp<Q>))
     units = xsimd::min(xsimd::max(units, batch(g.lo)), batch(g.hi));
-  if constexpr (must_flatten_tiny<Rounding>)
+  if constexpr (must_flatten_tiny<typename Q::rounding>)
     units = xsimd::select(xsimd::abs(units) < batch(tiny_units), batch(0.0f), units);
-  return rounding_lanes<Rounding, Arch>::apply(units, key, index) + batch(0.0f);
+  return units;
+}
+
+/// level_of over a batch.
+template <quantizer_like Q, bool Fresh, class Arch>
+QAT_INLINE core::float_batch<Arch> level_lanes(core::float_batch<Arch> x, const group_operands& g,
+                                               const random_key& key, std::uint64_t index) {
+  return rounding_lanes<typename Q::rounding, Arch>::apply(clamped_lanes<Q, Fresh, Arch>(x, g), key,
+                                                           index) +
+         core::float_batch<Arch>(0.0f);
+}
+
+/// The codes of a batch. Rounding to nearest even is what converting to an integer does anyway.
+template <quantizer_like Q, bool Fresh, class Arch>
+QAT_INLINE core::int_batch<Arch> code_lanes(core::float_batch<Arch> x, const group_operands& g,
+                                            const random_key& key, std::uint64_t index) {
+  if constexpr (std::is_same_v<typename Q::rounding, round_nearest_even> && !Q::has_zero_point)
+    return xsimd::nearbyint_as_int(clamped_lanes<Q, Fresh, Arch>(x, g));
+  else
+    return xsimd::to_int(core::float_batch<Arch>(level_lanes<Q, Fresh, Arch>(x, g, key, index) +
+                                                 core::float_batch<Arch>(g.zero_point)));
 }
 
 }  // namespace qat::detail

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <qat/core/execution.hpp>
+#include <qat/core/rows.hpp>
 #include <qat/quant/detail/lanes.hpp>
 #include <qat/quant/detail/scalar_runs.hpp>
 
@@ -44,7 +45,7 @@ struct simd_runs {
       absmax_registers maxima;
       std::size_t i = 0;
       for (; i + 4 * lanes <= n; i += 4 * lanes) maxima.add_four(x + i);
-      finish_absmax(maxima, x, i, n, s);
+      finish_absmax(maxima.joined(), x, i, n, s);
     }
   }
 
@@ -82,22 +83,19 @@ struct simd_runs {
       c = xsimd::max(c, magnitude(batch::load_unaligned(x + 2 * lanes)));
       d = xsimd::max(d, magnitude(batch::load_unaligned(x + 3 * lanes)));
     }
-    [[nodiscard]] std::uint32_t result() const {
-      return static_cast<std::uint32_t>(
-          core::reduce_max(xsimd::max(xsimd::max(a, b), xsimd::max(c, d))));
+    [[nodiscard]] QAT_INLINE int_batch joined() const {
+      return xsimd::max(xsimd::max(a, b), xsimd::max(c, d));
     }
   };
 
-  /// Adds the n - done elements of x behind `done` to the registers' result.
-  static void finish_absmax(const absmax_registers& registers, const float* x, std::size_t done,
-                            std::size_t n, running_statistics& s) {
-    int_batch rest(0);
+  /// Adds the n - done elements of x behind `done` to the maxima of those before.
+  static QAT_INLINE void finish_absmax(int_batch maxima, const float* x, std::size_t done,
+                                       std::size_t n, running_statistics& s) {
     std::size_t i = done;
     for (; i + lanes <= n; i += lanes)
-      rest = xsimd::max(rest, magnitude(batch::load_unaligned(x + i)));
-    if (i < n) rest = xsimd::max(rest, magnitude(load_part(x + i, n - i)));
-    const std::uint32_t last = static_cast<std::uint32_t>(core::reduce_max(rest));
-    s.absmax = std::max({s.absmax, registers.result(), last});
+      maxima = xsimd::max(maxima, magnitude(batch::load_unaligned(x + i)));
+    if (i < n) maxima = xsimd::max(maxima, magnitude(load_part(x + i, n - i)));
+    s.absmax = std::max(s.absmax, static_cast<std::uint32_t>(core::reduce_max(maxima)));
   }
 
   template <bool Fresh, bool Streaming>
@@ -115,7 +113,61 @@ struct simd_runs {
     static_assert(statistic == range_statistic::absmax);
     const auto [registers, done] =
         fake_quantize_beside<Fresh, Streaming, true>(x, y, n, g, key, index, next);
-    finish_absmax(registers, next, done, n, s);
+    finish_absmax(registers.joined(), next, done, n, s);
+  }
+
+  /// Whether fake_quantize_four_rows is worth its code: only where memory is the limit.
+  static constexpr bool has_four_rows = rounds_in_registers<typename Q::rounding>;
+
+  /// Whether fake_quantize_four_rows may take these rows: all of y's start on a register.
+  static bool takes_four_rows(const float* y, std::ptrdiff_t stride) {
+    return reinterpret_cast<std::uintptr_t>(y) % sizeof(batch) == 0 &&
+           stride % static_cast<std::ptrdiff_t>(lanes) == 0;
+  }
+
+  /// fake_quantize_and_measure<Fresh, true> of four rows side by side, the rows of x and y at their strides: four streams
+  /// of reads keep more lines in flight than one, and what the prefetcher does not foresee, the start of each row, is
+  /// asked for by hand.
+  template <bool Fresh>
+  static void fake_quantize_four_rows(const float* x, std::ptrdiff_t x_stride, float* y,
+                                      std::ptrdiff_t y_stride, std::size_t n,
+                                      const group_operands (&operands)[4], const random_key& key,
+                                      std::uint64_t index, running_statistics (&s)[4]) {
+    constexpr std::size_t step = 4 * lanes;
+    group_operands g[4];
+    int_batch maxima[4];
+    core::detail::repeat<4>([&](auto row) QAT_LAMBDA_INLINE {
+      g[row] = operands[row];
+      maxima[row] = int_batch(0);
+    });
+    const auto value_at = [&](auto row, batch value, std::size_t i) QAT_LAMBDA_INLINE {
+      return batch(application::to_value(
+          level_lanes<Q, Fresh, Arch>(value, g[row], key, index + row * n + i),
+          batch(g[row].value)));
+    };
+    std::size_t i = 0;
+    for (; i + step <= n; i += step)
+      core::detail::repeat<4>([&](auto row) QAT_LAMBDA_INLINE {
+        const float* const from = x + std::ptrdiff_t{row} * x_stride + i;
+        const float* const next = from + 4 * x_stride;
+        float* const to = y + std::ptrdiff_t{row} * y_stride + i;
+        prefetch_ahead(next, step);
+        core::detail::repeat<4>([&](auto k) QAT_LAMBDA_INLINE {
+          stream<Arch>(to + k * lanes,
+                       value_at(row, batch::load_unaligned(from + k * lanes), i + k * lanes));
+          maxima[row] = xsimd::max(maxima[row], magnitude(batch::load_unaligned(next + k * lanes)));
+        });
+      });
+    core::detail::repeat<4>([&](auto row) QAT_LAMBDA_INLINE {
+      const float* const from = x + std::ptrdiff_t{row} * x_stride;
+      float* const to = y + std::ptrdiff_t{row} * y_stride;
+      std::size_t rest = i;
+      for (; rest + lanes <= n; rest += lanes)
+        value_at(row, batch::load_unaligned(from + rest), rest).store_unaligned(to + rest);
+      if (rest < n)
+        store_part(to + rest, n - rest, value_at(row, load_part(from + rest, n - rest), rest));
+      finish_absmax(maxima[row], from + 4 * x_stride, i, n, s[row]);
+    });
   }
 
   struct measured_so_far {
@@ -175,15 +227,14 @@ struct simd_runs {
   static void quantize(const float* x, code_type* codes, std::size_t n,
                        const group_operands& operands, const random_key& key, std::uint64_t index) {
     const auto code_at = [&, g = operands](const float* from, std::size_t at) QAT_LAMBDA_INLINE {
-      return level_lanes<Q, Fresh, Arch>(batch::load_unaligned(from), g, key, index + at) +
-             batch(g.zero_point);
+      return code_lanes<Q, Fresh, Arch>(batch::load_unaligned(from), g, key, index + at);
     };
     std::size_t i = 0;
     for (; i + 4 * lanes <= n; i += 4 * lanes) {
-      const batch c0 = code_at(x + i, i);
-      const batch c1 = code_at(x + i + lanes, i + lanes);
-      const batch c2 = code_at(x + i + 2 * lanes, i + 2 * lanes);
-      const batch c3 = code_at(x + i + 3 * lanes, i + 3 * lanes);
+      const int_batch c0 = code_at(x + i, i);
+      const int_batch c1 = code_at(x + i + lanes, i + lanes);
+      const int_batch c2 = code_at(x + i + 2 * lanes, i + 2 * lanes);
+      const int_batch c3 = code_at(x + i + 3 * lanes, i + 3 * lanes);
       store_codes<Arch>(codes + i, c0);
       store_codes<Arch>(codes + i + lanes, c1);
       store_codes<Arch>(codes + i + 2 * lanes, c2);
@@ -196,6 +247,27 @@ struct simd_runs {
       code_type last[lanes];
       store_codes<Arch>(last, code_at(part, i));
       std::copy_n(last, n - i, codes + i);
+    }
+  }
+
+  /// Quantizes the elements at the front whose codes fill whole registers, straight to nibbles as pack_run lays them out;
+  /// returns their number: a multiple of 8, 0 where Q or Arch has no such way.
+  template <bool Fresh>
+  static std::size_t quantize_nibbles(const float* x, std::uint8_t* bytes, std::size_t n,
+                                      const group_operands& operands, const random_key& key,
+                                      std::uint64_t index) {
+    if constexpr (Q::bit_width != 4 || !packs_nibbles<Arch>) {
+      return 0;
+    } else {
+      const group_operands g = operands;
+      const auto code_at = [&](std::size_t at) QAT_LAMBDA_INLINE {
+        return code_lanes<Q, Fresh, Arch>(batch::load_unaligned(x + at), g, key, index + at);
+      };
+      std::size_t i = 0;
+      for (; i + 4 * lanes <= n; i += 4 * lanes, bytes += 2 * lanes)
+        store_nibbles<Arch, (Q::qmin < 0)>(bytes, code_at(i), code_at(i + lanes),
+                                           code_at(i + 2 * lanes), code_at(i + 3 * lanes));
+      return i;
     }
   }
 
@@ -229,17 +301,31 @@ struct simd_runs {
   }
 
   /// gradient[i] = 0 where bit i is clear; n <= 64. A register whose bits are all set is not touched.
-  static void keep(float* gradient, std::size_t n, std::uint64_t bits) {
-    constexpr std::uint64_t all = (std::uint64_t{1} << lanes) - 1;
-    std::size_t i = 0;
-    for (; i + lanes <= n; i += lanes) {
-      const std::uint64_t here = (bits >> i) & all;
-      if (here == all) continue;
-      const batch kept = xsimd::select(lanes_from_mask<Arch>(here),
-                                       batch::load_unaligned(gradient + i), batch(0.0f));
-      kept.store_unaligned(gradient + i);
+  static QAT_INLINE void keep(float* gradient, std::size_t n, std::uint64_t bits) {
+    if (n == 64)
+      keep_word(gradient, bits);
+    else
+      scalar_runs<Q>::keep(gradient, n, bits);
+  }
+
+  static QAT_INLINE void keep_word(float* gradient, std::uint64_t bits) {
+    // A few cleared elements are stored one by one: stores wait for their lines behind the loop, a load would hold it up.
+    const std::uint64_t cleared = ~bits;
+    std::uint64_t beyond_four = cleared;
+    for (int i = 0; i < 4; ++i) beyond_four &= beyond_four - 1;
+    if (beyond_four == 0) {
+      for (std::uint64_t left = cleared; left != 0; left &= left - 1)
+        gradient[std::countr_zero(left)] = 0.0f;
+      return;
     }
-    scalar_runs<Q>::keep(gradient + i, n - i, i < 64 ? bits >> i : 0);
+    constexpr std::uint64_t all = (std::uint64_t{1} << lanes) - 1;
+    core::detail::repeat<64 / lanes>([&](auto k) QAT_LAMBDA_INLINE {
+      const std::uint64_t here = (bits >> (k * lanes)) & all;
+      if (here == all) return;
+      float* const at = gradient + k * lanes;
+      xsimd::select(lanes_from_mask<Arch>(here), batch::load_unaligned(at), batch(0.0f))
+          .store_unaligned(at);
+    });
   }
 };
 

@@ -62,38 +62,100 @@ inline constexpr bool rows_are_groups =
      std::is_same_v<typename Q::granularity, per_token>)&&Q::range::statistic
     == range_statistic::absmax;
 
-/// Elements of a block of fake_quantize_rows: its first row is measured alone, so blocks are longer than elsewhere.
-inline constexpr std::size_t pipeline_elements = std::size_t{1} << 18;
+/// Elements of a block of fake_quantize_rows: its first rows are measured alone, so blocks are longer than elsewhere.
+inline constexpr std::size_t pipeline_elements = std::size_t{1} << 19;
 
-/// Measures row r + 1 while row r is quantized, so that reading the one overlaps with writing the other.
-template <quantizer_like Q, execution E>
-void fake_quantize_rows(const E& e, const matrix_view<const float>& x, const matrix_view<float>& y,
-                        const parameters_span<Q>& p, const random_key& key) {
-  using runs = runs_for<Q, E>;
-  const bool streaming = should_stream(x, y);
-  const std::size_t n = x.cols;
-  const auto encode = [&](std::size_t first, std::size_t last) {
-    running_statistics measured = measure_group<Q, runs>(x, first, 0, n);
+/// Rows up to this length are streamed four at a time: eight of them, the next four included, fit a second level of
+/// 512 KiB.
+inline constexpr std::size_t four_rows_cols = std::size_t{1} << 14;
+
+/// The rows of fake_quantize_rows with what they share.
+template <quantizer_like Q, class Runs>
+struct row_pipeline {
+  const matrix_view<const float>& x;
+  const matrix_view<float>& y;
+  const parameters_span<Q>& p;
+  const random_key& key;
+  bool streaming;
+
+  [[nodiscard]] group_parameters finish(const running_statistics& measured, std::size_t r) const {
+    const group_parameters fresh = fresh_parameters<Q>(measured);
+    write_parameters<Q>(p, r, fresh);
+    return fresh;
+  }
+
+  /// Rows [first, last), measuring row r + 1 while row r is quantized, so that reading the one overlaps with writing the
+  /// other.
+  void one_by_one(std::size_t first, std::size_t last) const {
+    if (first == last) return;
+    const std::size_t n = x.cols;
+    running_statistics measured = measure_group<Q, Runs>(x, first, 0, n);
     for (std::size_t r = first; r < last; ++r) {
-      const group_parameters fresh_parameters_of_row = fresh_parameters<Q>(measured);
-      write_parameters<Q>(p, r, fresh_parameters_of_row);
-      const group_operands g = operands_of<Q>(fresh_parameters_of_row);
+      const group_parameters parameters = finish(measured, r);
+      const group_operands g = operands_of<Q>(parameters);
       const std::uint64_t index = std::uint64_t{r} * n;
       measured = {};
-      with_constants(is_fresh<Q>(fresh_parameters_of_row), streaming, [&](auto fresh, auto stream) {
+      with_constants(is_fresh<Q>(parameters), streaming, [&](auto fresh, auto stream) {
         if (r + 1 < last)
-          runs::template fake_quantize_and_measure<fresh.value, stream.value>(
+          Runs::template fake_quantize_and_measure<fresh.value, stream.value>(
               x.row(r), y.row(r), n, g, key, index, x.row(r + 1), measured);
         else
-          runs::template fake_quantize<fresh.value, stream.value>(x.row(r), y.row(r), n, g, key,
+          Runs::template fake_quantize<fresh.value, stream.value>(x.row(r), y.row(r), n, g, key,
                                                                   index);
       });
     }
+  }
+
+  /// The oracle has one way only.
+  static constexpr bool takes_fours = requires { requires Runs::has_four_rows; };
+
+  /// As many of the rows as come in fours behind which four more follow; returns the first row left.
+  [[nodiscard]] std::size_t four_by_four(std::size_t first, std::size_t last) const {
+    if (last - first < 8) return first;
+    const std::size_t n = x.cols;
+    running_statistics measured[4];
+    for (std::size_t row = 0; row < 4; ++row)
+      measured[row] = measure_group<Q, Runs>(x, first + row, 0, n);
+    std::size_t r = first;
+    for (; r + 8 <= last; r += 4) {
+      group_operands g[4];
+      bool fresh = true;
+      for (std::size_t row = 0; row < 4; ++row) {
+        const group_parameters parameters = finish(measured[row], r + row);
+        g[row] = operands_of<Q>(parameters);
+        fresh = fresh && is_fresh<Q>(parameters);
+        measured[row] = {};
+      }
+      const std::uint64_t index = std::uint64_t{r} * n;
+      if (fresh)
+        Runs::template fake_quantize_four_rows<true>(x.row(r), x.row_stride, y.row(r), y.row_stride,
+                                                     n, g, key, index, measured);
+      else
+        Runs::template fake_quantize_four_rows<false>(x.row(r), x.row_stride, y.row(r),
+                                                      y.row_stride, n, g, key, index, measured);
+    }
+    return r;
+  }
+
+  void run(std::size_t first, std::size_t last) const {
+    if constexpr (takes_fours) {
+      if (streaming && x.cols <= four_rows_cols && Runs::takes_four_rows(y.data, y.row_stride))
+        first = four_by_four(first, last);
+    }
+    one_by_one(first, last);
     if (streaming) finish_streaming();
-  };
+  }
+};
+
+/// Measures and fake-quantizes matrices of contiguous rows, each a group.
+template <quantizer_like Q, execution E>
+void fake_quantize_rows(const E& e, const matrix_view<const float>& x, const matrix_view<float>& y,
+                        const parameters_span<Q>& p, const random_key& key) {
+  const row_pipeline<Q, runs_for<Q, E>> rows{x, y, p, key, should_stream(x, y)};
   const std::size_t block =
-      std::max(std::size_t{1}, pipeline_elements / std::max(n, std::size_t{1}));
-  execution_traits<E>::run(e, x.rows, block, encode);
+      std::max(std::size_t{1}, pipeline_elements / std::max(x.cols, std::size_t{1}));
+  execution_traits<E>::run(e, x.rows, block,
+                           [&](std::size_t first, std::size_t last) { rows.run(first, last); });
 }
 
 }  // namespace qat::detail
