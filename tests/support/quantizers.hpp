@@ -13,6 +13,7 @@ namespace qat::testing {
 
 using W4 = Quantizer<bits<4>, per_channel>;
 using A8 = Quantizer<bits<8>, per_token>;
+using reference8 = Quantizer<bits<8>, per_token, llmqat_reference>;
 using T8 = Quantizer<bits<8>, affine, min_max>;
 using torchao_int4 = Quantizer<bits<4>, per_group<32>, symmetric_full, absmax_half_span>;
 using q4_0_like = Quantizer<bits<4>, per_group<32>, symmetric_full, signed_absmax, fp16_scale>;

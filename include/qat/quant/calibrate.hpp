@@ -14,7 +14,8 @@ namespace qat {
 ///   affine     s = format((hi - lo) / (qmax - qmin)),  z = clamp(qmin - round_nearest_even(lo / s), qmin, qmax)
 ///
 /// Shapes    x (rows, cols); parameter_count<Q>(rows, cols) scales and, where Q has them, zero points.
-/// Valid     any floats. A group with NaN or infinity: s = NaN, z = 0. (hi - lo) or max |x| too small for a scale of
+/// Valid     any floats. A group with NaN or infinity: s = NaN, z = 0 (fixed_range never looks at the data: its scale is
+///           the same for every group). (hi - lo) or max |x| too small for a scale of
 ///           2^-126, an empty or all-zero group included: s = 1, z = 0. A scale below the smallest normal of its format
 ///           becomes that normal, one beyond its largest value NaN.
 /// Error     one rounding a division, then that of the scale format; the same bits on every backend.

@@ -86,10 +86,11 @@ concept models_its_kind = (P::kind == policy_kind::bit_width && bit_width_policy
                            scale_application_policy<P>) ||
                           (P::kind == policy_kind::gradient && gradient_policy<P>);
 
-/// With one bit a symmetric quantizer would have qmax = 0: only affine quantizers have one bit.
+/// With one bit a symmetric quantizer would have qmax = 0, and a signed one no positive code: only `affine`, with codes 0
+/// and 1, has one bit.
 template <class N>
-concept one_bit_is_affine_only = N::symmetry::has_zero_point ||
-    (N::symmetry::qmax(N::bit_width::value) > 0);
+concept one_bit_is_affine_only = (N::symmetry::has_zero_point && N::bit_width::value > 1) ||
+                                 (N::symmetry::qmax(N::bit_width::value) > 0);
 
 /// A symmetric quantizer needs a range that gives a scale.
 template <class N>

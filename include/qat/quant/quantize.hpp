@@ -19,7 +19,8 @@ concept parameters_of_quantizer = requires(const P& p) {
 ///
 /// Shapes    x, codes (rows, cols); p as calibrate gives it.
 /// Valid     s finite and > 0 (< 0 too where the range policy is signed), or NaN: then code = z. x NaN: z; x infinite:
-///           qmin or qmax.
+///           qmin or qmax. Under a rounding that may move a number by a whole step (floor, a user's without `reach`),
+///           |x / s| < 2^-118 is 0: the codes of a group too small for a scale are 0 by definition.
 /// Ties      as Rounding says. round_stochastic draws core::random_bits(seed, stream, r * cols + c) for element (r, c).
 /// Error     none: defined to the bit.
 /// Throws    ContractViolation if shapes disagree, a scale is zero, infinite or of the wrong sign, a zero point is no
@@ -102,7 +103,8 @@ void calibrate_quantize(const X& x, const parameters_span<Q>& p, C&& codes, rand
 ///   y = (code - z) * s
 ///
 /// Shapes    codes, y (rows, cols); p as calibrate gives it.
-/// Valid     every code of its type, also outside [qmin, qmax]; s NaN gives NaN.
+/// Valid     every code of its type, also outside [qmin, qmax]; s NaN gives NaN. Code = z gives +0, and -0 under a
+///           negative scale (signed_absmax).
 /// Error     one rounding.
 /// Throws    as quantize.
 /// Cost      one byte read and one float written an element; no allocation.
