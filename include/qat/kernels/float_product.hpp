@@ -1,0 +1,125 @@
+#pragma once
+
+#include <qat/core/contracts.hpp>
+#include <qat/core/float_environment.hpp>
+#include <qat/kernels/float_panels.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+
+/// \file
+/// The one fp32 product: what could not run on integers.
+
+namespace qat {
+
+/// Whether a product begins at zero or at what y holds.
+enum class product_start { zero, from_y };
+
+namespace detail {
+
+inline constexpr std::size_t float_block_rows = 96;    // a multiple of every tile
+inline constexpr std::size_t float_block_panels = 16;  // columns of a task
+inline constexpr std::size_t float_block_depth =
+    256;  // rows * depth of the left operand: 96 KiB on the stack
+
+/// x(row .. row + Rows, k .. k + depth) interleaved.
+template <std::size_t Rows, class T>
+void interleave_rows(const matrix_view<const T>& x, std::size_t row, std::size_t k,
+                     std::size_t depth, T* to) {
+  for (std::size_t r = 0; r < Rows; ++r) {
+    const T* const from = x.row(row + r) + static_cast<std::ptrdiff_t>(k) * x.col_stride;
+    for (std::size_t i = 0; i < depth; ++i)
+      to[i * Rows + r] = from[static_cast<std::ptrdiff_t>(i) * x.col_stride];
+  }
+}
+
+/// f(row, constant Rows) for the rows [0, rows) in tiles of the full height, then of 4, then of 1.
+template <class Arch, class F>
+void for_each_tile(std::size_t rows, F&& f) {
+  constexpr std::size_t height = tile_rows<Arch>;
+  std::size_t r = 0;
+  for (; r + height <= rows; r += height) f(r, std::integral_constant<std::size_t, height>{});
+  for (; r + 4 <= rows; r += 4) f(r, std::integral_constant<std::size_t, 4>{});
+  for (; r < rows; ++r) f(r, std::integral_constant<std::size_t, 1>{});
+}
+
+/// One block of rows by the panels [first, last).
+template <class T, class Arch>
+void float_block(const matrix_view<const T>& x, const float_panels<T>& b, const matrix_view<T>& y,
+                 std::size_t row, std::size_t rows, std::size_t first, std::size_t last,
+                 bool from_y) {
+  alignas(64) std::array<T, float_block_rows * float_block_depth> left;
+  for (std::size_t k = 0; k == 0 || k < b.depth; k += float_block_depth) {
+    const std::size_t depth = std::min(float_block_depth, b.depth - k);
+    const bool continues = from_y || k != 0;
+    for_each_tile<Arch>(rows, [&](std::size_t r, auto height) {
+      interleave_rows<height.value>(x, row + r, k, depth, left.data() + r * depth);
+    });
+    for (std::size_t p = first; p < last; ++p) {
+      const T* const panel = b.data + (p * b.depth + k) * panel_cols;
+      const std::size_t column = p * panel_cols;
+      const std::size_t count = std::min(panel_cols, b.rows - column);
+      for_each_tile<Arch>(rows, [&](std::size_t r, auto height) {
+        const T* const a = left.data() + r * depth;
+        T* const out = y.row(row + r) + column;
+        if (count == panel_cols)
+          return float_tile<height.value, tile_layout::interleaved, Arch>(
+              a, 0, panel, panel_cols, depth, out, y.row_stride, continues);
+        T edge[height.value * panel_cols] = {};
+        for (std::size_t i = 0; continues && i < height.value; ++i)
+          std::copy_n(out + static_cast<std::ptrdiff_t>(i) * y.row_stride, count,
+                      edge + i * panel_cols);
+        float_tile<height.value, tile_layout::interleaved, Arch>(a, 0, panel, panel_cols, depth,
+                                                                 edge, panel_cols, continues);
+        for (std::size_t i = 0; i < height.value; ++i)
+          std::copy_n(edge + i * panel_cols, count,
+                      out + static_cast<std::ptrdiff_t>(i) * y.row_stride);
+      });
+    }
+  }
+}
+
+}  // namespace detail
+
+/// y = x b^T, or y += x b^T: the linear layer in full precision and the gradients of every layer.
+///
+///   y(m, n) = fma(x(m, K-1), b(n, K-1), ... fma(x(m, 1), b(n, 1), fma(x(m, 0), b(n, 0), start)) ...)
+///
+/// One chain over ascending k for each output, so the result for a row does not depend on how many rows are computed with
+/// it, nor on blocks, threads or the instruction set; a product over k in two calls, the second from_y, is the product in
+/// one.
+///
+/// Shapes    x (M, K) of any strides; b (N, K) as panels; y (M, N) with contiguous rows, not overlapping x. K = 0 gives
+///           the start.
+/// Valid     all floats.
+/// Error     |y - exact| <= K 2^-24 sum_k |x b|, to first order. T = double: for gradient checks, no bits promised.
+/// Throws    ContractViolation if shapes disagree, rows of y have gaps or the floating-point environment was changed.
+/// Cost      M N K multiply-adds, 96 KiB of stack a task (twice that in double); no allocation.
+/// Source    architecture.md, section 4.
+template <class T, core::executor Executor, class Arch = core::default_arch>
+void float_product(Executor&& executor, const matrix_view<const T>& x,
+                   const std::type_identity_t<float_panels<T>>& b,
+                   const std::type_identity_t<matrix_view<T>>& y,
+                   product_start start = product_start::zero) {
+  core::check_float_environment("float_product");
+  QAT_EXPECTS(x.cols == b.depth && y.rows == x.rows && y.cols == b.rows,
+              detail::shape_of(x) + " times panels of " + std::to_string(b.rows) + "x" +
+                  std::to_string(b.depth) + " into " + detail::shape_of(y));
+  QAT_EXPECTS(y.col_stride == 1, "a column stride of " + std::to_string(y.col_stride) + " of y");
+  const std::size_t panels = (b.rows + detail::panel_cols - 1) / detail::panel_cols;
+  const std::size_t across = (panels + detail::float_block_panels - 1) / detail::float_block_panels;
+  const std::size_t down = (x.rows + detail::float_block_rows - 1) / detail::float_block_rows;
+  core::parallel_for(executor, across * down, 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const std::size_t row = i % down * detail::float_block_rows;
+      const std::size_t first = i / down * detail::float_block_panels;
+      detail::float_block<T, Arch>(x, b, y, row, std::min(detail::float_block_rows, x.rows - row),
+                                   first, std::min(panels, first + detail::float_block_panels),
+                                   start == product_start::from_y);
+    }
+  });
+}
+
+}  // namespace qat
