@@ -23,7 +23,8 @@ refuse "${start}using[ ]+namespace$end" 'a header opens no namespace'
 refuse "${start}std::reduce$end" 'its order is not defined'
 refuse "${start}xsimd::fn?m[as]$end" 'it is a product and a sum on most x86 architectures: use core::fma'
 refuse "${start}std::(exp|exp2|expm1|log|log2|log1p|pow|sin|cos|tan|tanh|sinh|cosh|erf|hypot|cbrt|rint|round|lround|lrint|fmod|remainder)f?$end" \
-  'from <cmath> only fma, sqrt, floor, trunc and nearbyint have the same bits everywhere'
+  'from <cmath> only fma, sqrt, floor, trunc and nearbyint have the same bits everywhere (gradient checks in double: kernels/arithmetic.hpp)' \
+  kernels/arithmetic.hpp
 refuse "${start}std::log10f?$end" 'only the decibels of error_stats, a double that promises no bits, use it' quant/error_stats.hpp
 refuse "${start}(getenv|printf|fprintf|puts|abort|exit)[ ]*\\(" 'the library prints nothing, exits nowhere and reads no environment'
 refuse "${start}std::(cout|cerr|clog)$end" 'the library prints nothing'
