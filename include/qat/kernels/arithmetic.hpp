@@ -34,6 +34,15 @@ template <class V>
     return core::product(a, b);
 }
 
+/// x with its origin hidden: a product that made it is not fused into what uses it.
+template <class V>
+[[nodiscard]] QAT_INLINE V opaque(V x) {
+  if constexpr (std::is_same_v<V, double>)
+    return x;
+  else
+    return core::opaque(x);
+}
+
 /// a / b, rounded once.
 template <class V>
 [[nodiscard]] QAT_INLINE V divide(V a, V b) {

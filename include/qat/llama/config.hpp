@@ -1,6 +1,7 @@
 #pragma once
 
 #include <qat/core/contracts.hpp>
+#include <qat/kernels/rope.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -11,28 +12,6 @@
 /// The numbers that make a LLaMA: one aggregate for LLaMA 1 to 3, TinyLlama, SmolLM2 and Qwen2-style biases.
 
 namespace qat::llama {
-
-/// How the two halves of a rotated pair lie in a head.
-enum class rope_layout {
-  half_split,   ///< (i, i + D/2): Hugging Face
-  interleaved,  ///< (2i, 2i + 1): llama2.c, the LLaMA-1 release
-};
-
-/// How positions beyond the trained context are mapped.
-enum class rope_scaling_kind { none, linear, llama3 };
-
-/// Parameters of the rotation.
-struct rope_config {
-  float theta = 10000.0f;
-  rope_layout layout = rope_layout::half_split;
-  rope_scaling_kind scaling = rope_scaling_kind::none;
-  float factor = 1.0f;                 ///< linear, llama3
-  float low_frequency_factor = 1.0f;   ///< llama3
-  float high_frequency_factor = 4.0f;  ///< llama3
-  std::size_t original_context = 0;    ///< llama3
-
-  friend constexpr bool operator==(const rope_config&, const rope_config&) = default;
-};
 
 /// A LLaMA. New members are added at the end only.
 struct llama_config {

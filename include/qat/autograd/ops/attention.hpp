@@ -1,0 +1,190 @@
+#pragma once
+
+#include <qat/autograd/tape.hpp>
+#include <qat/kernels/attention.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <type_traits>
+
+/// \file
+/// Causal attention over a batch of documents, with grouped-query heads.
+
+namespace qat {
+
+/// Rows [first, first + count) of a batch are one document: its tokens see each other and nothing else.
+struct document_rows {
+  std::size_t first = 0;
+  std::size_t count = 0;
+};
+
+namespace detail {
+
+/// The sizes of an attention and where the scratch of each task begins.
+struct attention_plan {
+  std::size_t head_size;
+  std::size_t heads;
+  std::size_t kv_heads;
+  std::size_t longest;  ///< document
+
+  [[nodiscard]] std::size_t group() const { return heads / kv_heads; }
+  [[nodiscard]] std::size_t key_elements() const { return padded_to_panel(longest) * head_size; }
+  [[nodiscard]] std::size_t value_elements() const { return longest * padded_to_panel(head_size); }
+};
+
+/// Keys and values of one document and key head, rows of k and v from their first columns on, as attend reads them.
+template <class T>
+attention_memory<T> fill_attention_memory(const TensorView<const T>& k,
+                                          const TensorView<const T>& v, T* keys, T* values) {
+  pack_panels(core::serial_executor{}, k.matrix(), keys);
+  const std::size_t padded = padded_to_panel(v.cols());
+  for (std::size_t j = 0; j < v.rows(); ++j) {
+    std::copy_n(v.row(j), v.cols(), values + j * padded);
+    std::fill(values + j * padded + v.cols(), values + (j + 1) * padded, T{0});
+  }
+  return {keys, values};
+}
+
+/// The gradient of one document and query head; scratch as attention_backward_scratch says.
+template <class T, class Arch>
+void attend_backward(const TensorView<const T>& q, const TensorView<const T>& k,
+                     const TensorView<const T>& v, const TensorView<const T>& dout, T scale,
+                     const TensorView<T>& dq, const TensorView<T>& dk, const TensorView<T>& dv,
+                     T* scratch) {
+  using row = arithmetic::rows<T, Arch>;
+  using V = typename row::lanes;
+  const core::serial_executor serial;
+  const std::size_t n = q.rows();
+  T* const weights = scratch;         // (n, n): P
+  T* const slopes = weights + n * n;  // (n, n): dP, then dS
+  T* const storage = slopes + n * n;  // panels of whatever is multiplied by
+  const auto times = [&](const matrix_view<const T>& a, const matrix_view<const T>& b,
+                         const matrix_view<T>& y, product_start start) {
+    float_product<T, const core::serial_executor&, Arch>(serial, a, pack_panels(serial, b, storage),
+                                                         y, start);
+  };
+  const auto square = [n](T* data) { return matrix_view<T>(data, n, n); };
+  times(q.matrix(), k.matrix(), square(weights), product_start::zero);
+  times(dout.matrix(), v.matrix(), square(slopes), product_start::zero);
+  for (std::size_t t = 0; t < n; ++t) {
+    T* const p = weights + t * n;
+    T* const s = slopes + t * n;
+    const std::size_t seen = t + 1;
+    const T sum = softmax_weights<T, Arch>(p, seen, scale);
+    row::map(
+        seen, p, [&](V e) { return arithmetic::divide(e, V(sum)); }, static_cast<const T*>(p));
+    const T mean = row::dot(p, s, seen);
+    row::map(
+        seen, s, [&](V e, V d) { return V(arithmetic::product(e, V(d - V(mean))) * V(scale)); },
+        static_cast<const T*>(p), static_cast<const T*>(s));
+    std::fill(p + seen, p + n, T{0});
+    std::fill(s + seen, s + n, T{0});
+  }
+  const matrix_view<const T> p(weights, n, n), ds(slopes, n, n);
+  const auto transposed = [n](const T* data) {
+    return matrix_view<const T>(data, n, n, 1, static_cast<std::ptrdiff_t>(n));
+  };
+  if (dq.data() != nullptr) times(ds, k.transposed(), dq.matrix(), product_start::from_y);
+  if (dk.data() != nullptr)
+    times(transposed(slopes), q.transposed(), dk.matrix(), product_start::from_y);
+  if (dv.data() != nullptr)
+    times(transposed(weights), dout.transposed(), dv.matrix(), product_start::from_y);
+}
+
+/// Elements of scratch of attend_backward for n positions of heads of D.
+[[nodiscard]] constexpr std::size_t attention_backward_scratch(std::size_t n,
+                                                               std::size_t head_size) {
+  return 2 * n * n + std::max(panel_elements(n, head_size), panel_elements(head_size, n));
+}
+
+}  // namespace detail
+
+/// y = softmax(q k^T / sqrt(D)) v, each query over the keys of its document up to its own position.
+///
+/// Shapes    q, y (N, H D), k and v (N, K D) without gaps: query head h reads key head h / (H / K). Documents lie in
+///           [0, N) without overlap; rows outside of all of them give 0.
+/// Error     attend's; the factor is one quotient of a root.
+/// Gradient  with P the weights and dP = dy v^T:  dS = P (dP - sum_j P dP) / sqrt(D) (a row sum over 64 lanes);
+///           dq += dS k,  dk += dS^T q,  dv += P^T dy: chains over ascending positions, then query heads, that continue
+///           the gradients which are there.
+/// Throws    ContractViolation if shapes disagree.
+/// Cost      backward about three times the forward; scratch of two squares of the longest document a document and head.
+/// Source    Vaswani et al. 2017 (arXiv 1706.03762); Ainslie et al. 2023 (arXiv 2305.13245) for groups.
+template <class T, class Arch = core::default_arch>
+Variable<T> attention(Tape<T>& tape, const Variable<T>& q, const Variable<T>& k,
+                      const Variable<T>& v, std::size_t head_size,
+                      std::span<const document_rows> documents) {
+  const std::size_t rows = q.value.rows();
+  QAT_EXPECTS(head_size != 0 && q.value.cols() % head_size == 0 &&
+                  k.value.cols() % head_size == 0 && k.shape() == v.shape() &&
+                  k.value.rows() == rows && k.value.cols() != 0 &&
+                  q.value.cols() % k.value.cols() == 0,
+              to_string(q.shape()) + ", " + to_string(k.shape()) + " and " + to_string(v.shape()) +
+                  " with heads of " + std::to_string(head_size));
+  detail::attention_plan plan{head_size, q.value.cols() / head_size, k.value.cols() / head_size, 0};
+  for (const document_rows& d : documents) {
+    QAT_EXPECTS(d.first <= rows && d.count <= rows - d.first, "rows " + std::to_string(d.first) +
+                                                                  " + " + std::to_string(d.count) +
+                                                                  " of " + std::to_string(rows));
+    plan.longest = std::max(plan.longest, d.count);
+  }
+  const T scale = T{1} / std::sqrt(static_cast<T>(head_size));
+  const Variable<T> y = tape.make(q.shape(), q.tracked || k.tracked || v.tracked);
+  {
+    const ArenaScope scope(tape.arena());
+    const std::size_t memories = documents.size() * plan.kv_heads;
+    const auto keys = tape.arena().template take<T>(Shape{memories, plan.key_elements()});
+    const auto values = tape.arena().template take<T>(Shape{memories, plan.value_elements()});
+    const auto scratch = tape.arena().template take<T>(
+        Shape{documents.size() * plan.heads, attention_scratch<Arch>(plan.longest, head_size)});
+    if (tape.computes()) {
+      std::fill_n(y.value.data(), y.value.size(), T{0});
+      core::parallel_for(tape.executor(), memories, 1, [&](std::size_t i, std::size_t) {
+        const document_rows& d = documents[i / plan.kv_heads];
+        const std::size_t column = i % plan.kv_heads * head_size;
+        detail::fill_attention_memory<T>(
+            k.value.rows_from(d.first, d.count).cols_from(column, head_size),
+            v.value.rows_from(d.first, d.count).cols_from(column, head_size), keys.row(i),
+            values.row(i));
+      });
+      core::parallel_for(
+          tape.executor(), documents.size() * plan.heads, 1, [&](std::size_t i, std::size_t) {
+            const document_rows& d = documents[i / plan.heads];
+            const std::size_t head = i % plan.heads;
+            const std::size_t memory = i / plan.heads * plan.kv_heads + head / plan.group();
+            const auto columns = [&](const TensorView<T>& x) {
+              return x.rows_from(d.first, d.count).cols_from(head * head_size, head_size);
+            };
+            attend<T, Arch>(TensorView<const T>(columns(q.value)).matrix(), 0,
+                            {keys.row(memory), values.row(memory)}, scale,
+                            columns(y.value).matrix(), scratch.row(i));
+          });
+    }
+  }
+  tape.record([q, k, v, y, plan, scale, documents](Tape<T>& t) {
+    const std::size_t tasks = documents.size() * plan.kv_heads;
+    const auto scratch = t.arena().template take<T>(
+        Shape{tasks, detail::attention_backward_scratch(plan.longest, plan.head_size)});
+    if (!t.computes()) return;
+    core::parallel_for(t.executor(), tasks, 1, [&](std::size_t i, std::size_t) {
+      const document_rows& d = documents[i / plan.kv_heads];
+      const auto columns = [&](const TensorView<T>& x, std::size_t head) {
+        return x.data() == nullptr
+                   ? TensorView<T>()
+                   : x.rows_from(d.first, d.count).cols_from(head * plan.head_size, plan.head_size);
+      };
+      const std::size_t kv_head = i % plan.kv_heads;
+      for (std::size_t h = kv_head * plan.group(); h < (kv_head + 1) * plan.group(); ++h)
+        detail::attend_backward<T, Arch>(columns(q.value, h), columns(k.value, kv_head),
+                                         columns(v.value, kv_head), columns(y.gradient, h), scale,
+                                         columns(q.gradient, h), columns(k.gradient, kv_head),
+                                         columns(v.gradient, kv_head), scratch.row(i));
+    });
+  });
+  return y;
+}
+
+}  // namespace qat

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <qat/autograd/ops/elementwise.hpp>
+#include <qat/autograd/tape.hpp>
+#include <qat/kernels/float_product.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <type_traits>
+
+/// \file
+/// The linear layer in full precision, and the two products of every linear layer's gradient.
+
+namespace qat {
+
+namespace detail {
+
+/// y += bias in every row, a rounded sum of its own.
+template <class T, class Arch>
+void add_bias(const Tape<T>& tape, const TensorView<T>& y, const TensorView<T>& bias) {
+  using row = arithmetic::rows<T, Arch>;
+  using V = typename row::lanes;
+  for_row_blocks(tape, y.rows(), y.cols(), [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r)
+      row::map(
+          y.cols(), y.row(r), [](V a, V b) { return V(a + b); }, static_cast<const T*>(y.row(r)),
+          static_cast<const T*>(bias.data()));
+  });
+}
+
+/// dbias += sum of the rows of dy, ascending.
+template <class T, class Arch>
+void add_bias_gradient(const Tape<T>& tape, const TensorView<T>& dy, const TensorView<T>& dbias) {
+  core::parallel_for(tape.executor(), dy.cols(), 256, [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = 0; r < dy.rows(); ++r)
+      add_to<T, Arch>(dbias.data() + first, dy.row(r) + first, last - first);
+  });
+}
+
+/// dx += dy w: for each element a chain over the outputs o, ascending, from the gradient that is there.
+template <class T, class Arch>
+void add_input_gradient(Tape<T>& tape, const TensorView<T>& dy, const TensorView<const T>& w,
+                        const TensorView<T>& dx) {
+  const ArenaScope scope(tape.arena());
+  const TensorView<T> storage =
+      tape.arena().template take<T>(Shape{panel_elements(w.cols(), w.rows())});
+  if (!tape.computes()) return;
+  const float_panels<T> panels =
+      pack_panels(tape.executor(), w.transposed(), storage.data());  // (I, O)
+  float_product<T, const core::executor_reference&, Arch>(tape.executor(),
+                                                          TensorView<const T>(dy).matrix(), panels,
+                                                          dx.matrix(), product_start::from_y);
+}
+
+/// dw += dy^T x: for each element a chain over the rows n, ascending, from the gradient that is there.
+template <class T, class Arch>
+void add_weight_gradient(Tape<T>& tape, const TensorView<T>& dy, const TensorView<const T>& x,
+                         const TensorView<T>& dw) {
+  const ArenaScope scope(tape.arena());
+  const TensorView<T> storage =
+      tape.arena().template take<T>(Shape{panel_elements(x.cols(), x.rows())});
+  if (!tape.computes()) return;
+  const float_panels<T> panels =
+      pack_panels(tape.executor(), x.transposed(), storage.data());  // (I, N)
+  float_product<T, const core::executor_reference&, Arch>(
+      tape.executor(), TensorView<const T>(dy).transposed(), panels, dw.matrix(),
+      product_start::from_y);
+}
+
+}  // namespace detail
+
+/// A bias that a layer may have.
+template <class T>
+using optional_bias = std::optional<Variable<T>>;
+
+/// y = x w^T (+ bias).
+///
+/// Shapes    x (..., I) without gaps, w (O, I), its panels (pack_panels of w, borrowed until backward), bias (O),
+///           y (N, O), N the rows of x.
+/// Error     one fma chain over I for each output (float_product), one rounding for the bias.
+/// Gradient  dx += dy w,  dw += dy^T x,  dbias += the sum of rows: chains over O, N, N, ascending, that continue the
+///           gradients which are there.
+/// Throws    ContractViolation if shapes disagree.
+/// Cost      2 N O I multiply-adds forward, 4 N O I backward; scratch for the panels of w^T or x^T.
+template <class T, class Arch = core::default_arch>
+Variable<T> linear(Tape<T>& tape, const Variable<T>& x, const Variable<T>& w,
+                   const float_panels<T>& panels, const optional_bias<T>& bias = {}) {
+  const TensorView<T> in = x.value;
+  QAT_EXPECTS(in.cols() == w.value.cols() && (!bias || bias->shape().size() == w.value.rows()),
+              to_string(x.shape()) + " times " + to_string(w.shape()) +
+                  (bias ? " plus " + to_string(bias->shape()) : ""));
+  const Variable<T> y = tape.make(Shape{in.rows(), w.value.rows()},
+                                  x.tracked || w.tracked || (bias && bias->tracked));
+  if (tape.computes()) {
+    float_product<T, const core::executor_reference&, Arch>(
+        tape.executor(), TensorView<const T>(in).matrix(), panels, y.value.matrix());
+    if (bias) detail::add_bias<T, Arch>(tape, y.value, bias->value);
+  }
+  tape.record([x, w, bias, y](Tape<T>& t) {
+    if (x.tracked) detail::add_input_gradient<T, Arch>(t, y.gradient, w.value, x.gradient);
+    if (w.tracked) detail::add_weight_gradient<T, Arch>(t, y.gradient, x.value, w.gradient);
+    if (bias && bias->tracked && t.computes())
+      detail::add_bias_gradient<T, Arch>(t, y.gradient, bias->gradient);
+  });
+  return y;
+}
+
+}  // namespace qat

@@ -1,0 +1,174 @@
+#include <qat/autograd/ops/quantized_linear.hpp>
+#include <qat/core/thread_executor.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include <tests/support/tapes.hpp>
+
+using namespace qat::testing;  // the names of tests/support; nothing of the library
+using qat::not_quantized;
+
+namespace {
+
+using W4 = qat::Quantizer<qat::bits<4>, qat::per_channel>;
+using W3 = qat::Quantizer<qat::bits<3>, qat::per_channel>;
+using W4G = qat::Quantizer<qat::bits<4>, qat::per_group<8>, qat::fp16_scale>;
+using A8 = qat::Quantizer<qat::bits<8>, qat::per_token>;
+using Reference = qat::Quantizer<qat::bits<8>, qat::per_token, qat::llmqat_reference>;
+using MaskedW = qat::Quantizer<qat::bits<4>, qat::per_channel, qat::fixed_mask<-1, 1>>;
+using MaskedA = qat::Quantizer<qat::bits<8>, qat::per_token, qat::fixed_mask<-1, 1>>;
+
+static_assert(qat::arithmetic_of<W4, A8> == qat::linear_arithmetic::codes);
+static_assert(qat::arithmetic_of<W3, A8> == qat::linear_arithmetic::codes);
+static_assert(qat::arithmetic_of<W4G, A8> == qat::linear_arithmetic::codes);
+static_assert(qat::arithmetic_of<W4, not_quantized> == qat::linear_arithmetic::levels);
+static_assert(qat::arithmetic_of<not_quantized, A8> == qat::linear_arithmetic::levels);
+static_assert(qat::arithmetic_of<W4, Reference> == qat::linear_arithmetic::levels);
+static_assert(qat::arithmetic_of<not_quantized, not_quantized> == qat::linear_arithmetic::floats);
+
+constexpr std::size_t rows = 9, in = 37, out = 21;
+
+struct layer_run {
+  qat::Tensor<float> y{{rows, out}}, dx{{rows, in}}, dw{{out, in}}, db{{out}};
+};
+
+template <class W, class A>
+layer_run run_layer(qat::Tensor<float>& x, qat::Tensor<float>& w,
+                    qat::core::executor_reference executor = {}) {
+  layer_run run;
+  auto b = uniform_tensor<float>(9, {out});
+  const qat::LinearWeights<W, A> weights(executor, w.view());
+  run_planned<float>(
+      qat::tape_mode::train,
+      [&](qat::Tape<float>& tape) {
+        const auto input = qat::quantize_input<W, A>(tape, tape.parameter(x.view(), run.dx.view()));
+        const auto y =
+            qat::quantized_linear<W, A>(tape, input, tape.parameter(w.view(), run.dw.view()),
+                                        weights, {tape.parameter(b.view(), run.db.view())});
+        if (tape.computes()) std::copy_n(y.value.data(), y.value.size(), run.y.data());
+        tape.backward(weighted_sum(tape, y));
+      },
+      executor);
+  return run;
+}
+
+/// The levels of a matrix, itself where it is not quantized.
+template <class Q>
+qat::Tensor<float> levels_of(const qat::Tensor<float>& x) {
+  qat::Tensor<float> y = x;
+  if constexpr (qat::is_quantized<Q>)
+    qat::fake_quantize<Q>(x.view().matrix(), qat::calibrate<Q>(x.view().matrix()),
+                          y.view().matrix());
+  return y;
+}
+
+template <class Q>
+bool passes(float x) {
+  if constexpr (qat::is_quantized<Q>)
+    if constexpr (!std::is_same_v<typename Q::gradient, qat::straight_through>)
+      return x > -1.0f && x < 1.0f;
+  return true;
+}
+
+/// The straight-through definition: the linear layer on levels, forward within its roundings, gradients to the bit.
+template <class W, class A>
+void check_definition() {
+  auto x = uniform_tensor<float>(1, {rows, in}, 2.0f),
+       w = uniform_tensor<float>(2, {out, in}, 1.5f);
+  const layer_run run = run_layer<W, A>(x, w);
+  const auto xl = levels_of<A>(x), wl = levels_of<W>(w);
+  const auto dy = [](std::size_t n, std::size_t o) { return uniform(77, n * out + o); };
+  for (std::size_t n = 0; n < rows; ++n)
+    for (std::size_t o = 0; o < out; ++o) {
+      double exact = double(uniform(9, o)), size = std::abs(exact);
+      for (std::size_t i = 0; i < in; ++i) {
+        exact += double(xl.row(n)[i]) * double(wl.row(o)[i]);
+        size += std::abs(double(xl.row(n)[i]) * double(wl.row(o)[i]));
+      }
+      // A chain has in + 1 roundings; codes have fewer, but their levels are products that were rounded here (2 each).
+      CHECK(std::abs(double(run.y.row(n)[o]) - exact) <= (in + 4) * 0x1p-24 * size);
+    }
+  for (std::size_t n = 0; n < rows; ++n)
+    for (std::size_t i = 0; i < in; ++i) {
+      float sum = 0.0f;
+      for (std::size_t o = 0; o < out; ++o) sum = qat::core::fma(dy(n, o), wl.row(o)[i], sum);
+      CHECK(run.dx.row(n)[i] == (passes<A>(x.row(n)[i]) ? sum : 0.0f));
+    }
+  for (std::size_t o = 0; o < out; ++o)
+    for (std::size_t i = 0; i < in; ++i) {
+      float sum = 0.0f;
+      for (std::size_t n = 0; n < rows; ++n) sum = qat::core::fma(dy(n, o), xl.row(n)[i], sum);
+      CHECK(run.dw.row(o)[i] == (passes<W>(w.row(o)[i]) ? sum : 0.0f));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("quantized_linear: forward and gradients are the straight-through definition on levels") {
+  SUBCASE("codes") {
+    check_definition<W4, A8>();
+  }
+  SUBCASE("three bits in a container of four") {
+    check_definition<W3, A8>();
+  }
+  SUBCASE("groups") {
+    check_definition<W4G, A8>();
+  }
+  SUBCASE("weights only") {
+    check_definition<W4, not_quantized>();
+  }
+  SUBCASE("inputs only") {
+    check_definition<not_quantized, A8>();
+  }
+  SUBCASE("nothing") {
+    check_definition<not_quantized, not_quantized>();
+  }
+  SUBCASE("the reference's arithmetic") {
+    check_definition<W4, Reference>();
+  }
+  SUBCASE("masks") {
+    check_definition<MaskedW, MaskedA>();
+  }
+}
+
+TEST_CASE("quantized_linear: on codes the output is the exact sum scaled once") {
+  auto x = uniform_tensor<float>(1, {rows, in}, 2.0f), w = uniform_tensor<float>(2, {out, in});
+  const layer_run run = run_layer<W4, A8>(x, w);
+  const auto px = qat::calibrate<A8>(x.view().matrix());
+  const auto pw = qat::calibrate<W4>(w.view().matrix());
+  qat::Tensor<std::int8_t> cx({rows, in}), cw({out, in});
+  qat::quantize<A8>(x.view().matrix(), px, cx.view().matrix());
+  qat::quantize<W4>(w.view().matrix(), pw, cw.view().matrix());
+  for (std::size_t n = 0; n < rows; ++n)
+    for (std::size_t o = 0; o < out; ++o) {
+      int sum = 0;
+      for (std::size_t i = 0; i < in; ++i) sum += cx.row(n)[i] * cw.row(o)[i];
+      const float product =
+          qat::core::product(static_cast<float>(sum), px.scales[n] * pw.scales[o]);
+      CHECK(run.y.row(n)[o] == product + uniform(9, o));
+    }
+}
+
+TEST_CASE("quantized_linear: the same bits on any number of threads") {
+  auto x = uniform_tensor<float>(1, {rows, in}, 2.0f), w = uniform_tensor<float>(2, {out, in});
+  const layer_run one = run_layer<W4, A8>(x, w);
+  qat::core::ThreadExecutor threads(3);
+  const layer_run three = run_layer<W4, A8>(x, w, threads);
+  CHECK(std::equal(one.y.data(), one.y.data() + one.y.size(), three.y.data()));
+  CHECK(std::equal(one.dx.data(), one.dx.data() + one.dx.size(), three.dx.data()));
+  CHECK(std::equal(one.dw.data(), one.dw.data() + one.dw.size(), three.dw.data()));
+}
+
+TEST_CASE("quantized_linear: weights prepared from another shape throw") {
+  qat::Tensor<float> w({4, 3});
+  const qat::LinearWeights<W4, A8> weights(qat::core::serial_executor{}, w.view());
+  qat::Arena arena(4096);
+  qat::Tape<float> tape(arena, qat::tape_mode::infer);
+  const auto x = tape.make(qat::Shape{2, 5}, false);
+  CHECK_THROWS_AS((qat::quantized_linear<W4, A8>(tape, {x, {}, {}, {}},
+                                                 tape.make(qat::Shape{4, 5}, false), weights)),
+                  qat::ContractViolation);
+}
