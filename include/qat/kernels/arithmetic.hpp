@@ -52,6 +52,15 @@ template <class V>
     return core::divide(a, b);
 }
 
+/// The square root, rounded once.
+template <class V>
+[[nodiscard]] QAT_INLINE V sqrt(V x) {
+  if constexpr (std::is_same_v<V, double>)
+    return std::sqrt(x);
+  else
+    return core::sqrt(x);
+}
+
 /// e^x; float: core::exp.
 template <class V>
 [[nodiscard]] QAT_INLINE V exp(V x) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <qat/autograd/ops/quantized_linear.hpp>
 #include <qat/core/contracts.hpp>
 #include <qat/quant/quantizer.hpp>
 
@@ -12,9 +13,6 @@
 /// What a model uses where: the quantizers of weights, activations and KV cache as one type, and its name at run time.
 
 namespace qat {
-
-/// Stands where a tensor stays in fp32.
-struct not_quantized {};
 
 /// Where K is quantized.
 enum class key_position {
@@ -40,10 +38,6 @@ struct scheme {
 
 /// Nothing is quantized: the teacher.
 using full_precision = scheme<not_quantized, not_quantized, not_quantized>;
-
-/// True for a quantizer, false for not_quantized.
-template <class T>
-inline constexpr bool is_quantized = !std::is_same_v<T, not_quantized>;
 
 /// A scheme as data: w<bits>[g<group>]a<bits>kv<bits>[h][z]; 16 bits mean not quantized.
 struct scheme_description {
