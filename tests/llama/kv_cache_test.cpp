@@ -1,0 +1,77 @@
+#include <qat/llama/kv_cache.hpp>
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include <tests/support/llamas.hpp>
+
+using namespace qat::testing;  // the names of tests/support; nothing of the library
+using qat::Shape;
+using qat::llama::KvCache;
+
+namespace {
+
+using KV4 = qat::named_scheme<16, 0, 16, 4, false, false>;
+using KV4HZ = qat::named_scheme<16, 0, 16, 4, true, true>;
+
+/// Both layers get the same rows.
+template <class Scheme>
+KvCache<Scheme> filled(std::size_t tokens) {
+  KvCache<Scheme> cache(tiny_llama);
+  const auto k = uniform_tensor<float>(1, {tokens, 12}, 2.0f);
+  const auto v = uniform_tensor<float>(2, {tokens, 12});
+  for (std::size_t layer = 0; layer < 2; ++layer) cache.append(layer, k.view(), v.view());
+  cache.advance(tokens);
+  return cache;
+}
+
+}  // namespace
+
+TEST_CASE("KvCache: takes the bits that the scheme states") {
+  // Two layers of K and V: 12 elements a token, in fp32, in 4 bits with one fp16 scale, with one scale and 4-bit zero
+  // point a head (packed over a layer's K or V: 2 x 4 bits a token).
+  CHECK(filled<qat::full_precision>(10).bytes() == 4 * 10 * 12 * 4);
+  CHECK(filled<KV4>(10).bytes() == 4 * 10 * (6 + 2));
+  CHECK(filled<KV4HZ>(10).bytes() == 4 * 10 * (6 + 2 * 2 + 1));
+  CHECK(qat::stored_kv_bits(qat::describe<KV4>(), 2, 6) * 12 == (6 + 2) * 8);
+  CHECK(qat::stored_kv_bits(qat::describe<KV4HZ>(), 2, 6) * 12 == (6 + 2 * 2 + 1) * 8);
+}
+
+TEST_CASE("KvCache: forgetting the last tokens leaves the first as they were") {
+  KvCache<KV4HZ> cache = filled<KV4HZ>(9);
+  cache.truncate(4);
+  CHECK(cache.size() == 4);
+  CHECK(cache.bytes() == filled<KV4HZ>(4).bytes());
+  const qat::RopeTable<float> table({}, 6, 16);
+  const auto read = [&](const KvCache<KV4HZ>& c) {
+    std::vector<float> all(2 * 32 * 6 + 2 * 4 * 32);
+    qat::Arena arena(65536);
+    c.read(1, 4, table, arena, {all.data(), Shape{2, 32 * 6}},
+           {all.data() + 2 * 32 * 6, Shape{2, 4 * 32}});
+    return all;
+  };
+  CHECK(read(cache) == read(filled<KV4HZ>(4)));
+  CHECK_THROWS_AS(cache.truncate(5), qat::ContractViolation);
+}
+
+TEST_CASE("KvCache: keys come back as quantized and then rotated") {
+  const KvCache<KV4> cache = filled<KV4>(3);
+  const qat::RopeTable<float> table({}, 6, 16);
+  qat::Tensor<float> keys({2, 32 * 6}), values({2, 3 * 32});
+  qat::Arena arena(65536);
+  cache.read(0, 3, table, arena, keys.view(), values.view());
+  auto k = uniform_tensor<float>(1, {3, 12}, 2.0f), v = uniform_tensor<float>(2, {3, 12});
+  using Q = KV4::key_value;
+  for (auto* x : {&k, &v})
+    qat::fake_quantize<Q>(x->view().matrix(), qat::calibrate<Q>(x->view().matrix()),
+                          x->view().matrix());
+  for (std::size_t p = 0; p < 3; ++p) {
+    qat::rotate_row(table, p, 2, k.row(p), k.row(p));
+    for (std::size_t h = 0; h < 2; ++h)
+      for (std::size_t d = 0; d < 6; ++d) {
+        CHECK(keys.row(h)[d * 32 + p] == k.row(p)[h * 6 + d]);
+        CHECK(values.row(h)[p * 32 + d] == v.row(p)[h * 6 + d]);
+      }
+  }
+}

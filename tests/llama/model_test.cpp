@@ -1,0 +1,140 @@
+#include <qat/core/thread_executor.hpp>
+#include <qat/llama/model.hpp>
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <vector>
+
+#include <tests/support/llamas.hpp>
+
+using namespace qat::testing;  // the names of tests/support; nothing of the library
+using qat::document_rows;
+using qat::llama::KvCache;
+using qat::llama::Llama;
+
+namespace {
+
+using W4A8KV4 = qat::named_scheme<4, 0, 8, 4, false, false>;
+using W4GA8KV4HZ = qat::named_scheme<4, 16, 8, 4, true, true>;
+using W3A8KV16 = qat::named_scheme<3, 0, 8, 16, false, false>;
+using W4A16KV8AfterRope =
+    qat::scheme<qat::named_scheme<4, 0, 16, 8, false, false>::weight, qat::not_quantized,
+                qat::named_scheme<4, 0, 16, 8, false, false>::key_value, false,
+                qat::key_position::after_rope>;
+
+/// f.template operator()<Scheme>() for schemes that together take every way through the model.
+template <class F>
+void for_each_scheme(F&& f) {
+  const auto one = [&]<class Scheme>() {
+    INFO("scheme " << qat::to_string(qat::describe<Scheme>()));
+    f.template operator()<Scheme>();
+  };
+  one.template operator()<qat::full_precision>();
+  one.template operator()<W4A8KV4>();
+  one.template operator()<W4GA8KV4HZ>();
+  one.template operator()<W3A8KV16>();
+  one.template operator()<W4A16KV8AfterRope>();
+}
+
+}  // namespace
+
+TEST_CASE("Llama: a document has the same bits alone and in a batch and on any number of threads") {
+  auto parameters = random_parameters(tiny_llama);
+  const auto tokens = random_tokens(1, 60, tiny_llama.vocabulary);
+  const std::array<document_rows, 3> batch{{{0, 23}, {23, 1}, {24, 36}}};
+  for_each_scheme([&]<class Scheme>() {
+    const Llama<Scheme> model(parameters, {});
+    const auto together = hidden_states(model, tokens, batch);
+    for (const document_rows& d : batch) {
+      const std::array<document_rows, 1> whole{{{0, d.count}}};
+      const auto alone = hidden_states(model, std::span(tokens).subspan(d.first, d.count), whole);
+      CHECK(std::equal(alone.begin(), alone.end(),
+                       together.begin() + static_cast<std::ptrdiff_t>(d.first * 36)));
+    }
+    for (const unsigned count : {2u, 3u, 8u}) {
+      qat::core::ThreadExecutor threads(count);
+      const Llama<Scheme> prepared(parameters, threads);
+      CHECK(hidden_states(prepared, tokens, batch, threads) == together);
+    }
+  });
+}
+
+TEST_CASE("Llama: training and prefill and decoding give the same bits for the same prefix") {
+  auto parameters = random_parameters(tiny_llama);
+  const auto tokens = random_tokens(1, 70, tiny_llama.vocabulary);
+  const std::array<document_rows, 1> whole{{{0, 70}}};
+  for_each_scheme([&]<class Scheme>() {
+    const Llama<Scheme> model(parameters, {});
+    const auto inferred = hidden_states(model, tokens, whole);
+    CHECK(hidden_states(model, tokens, whole, {}, qat::tape_mode::train) == inferred);
+    KvCache<Scheme> prefill(tiny_llama), stepwise(tiny_llama);
+    CHECK(cached_states(model, prefill, tokens, sizes{70}) == inferred);
+    CHECK(cached_states(model, stepwise, tokens, sizes{1, 1, 30, 1, 37}) == inferred);
+    CHECK(stepwise.size() == 70);
+    CHECK(stepwise.bytes() == prefill.bytes());
+  });
+}
+
+TEST_CASE("Llama: sequences of unequal length decode side by side as they do alone") {
+  auto parameters = random_parameters(tiny_llama);
+  const Llama<W4A8KV4> model(parameters, {});
+  const auto tokens = random_tokens(1, 40, tiny_llama.vocabulary);
+  KvCache<W4A8KV4> a(tiny_llama), b(tiny_llama), alone(tiny_llama);
+  static_cast<void>(cached_states(model, a, tokens, sizes{5}));
+  static_cast<void>(cached_states(model, b, std::span(tokens).subspan(20), sizes{11}));
+  const std::array<qat::llama::cached_rows<W4A8KV4>, 2> rows{{{&a, 1}, {&b, 3}}};
+  const std::vector<std::int32_t> next{tokens[5], tokens[31], tokens[32], tokens[33]};
+  std::vector<float> both;
+  run_planned<float>(qat::tape_mode::infer, [&](qat::Tape<float>& tape) {
+    const auto x = model.forward(tape, std::span(next), std::span(rows));
+    if (tape.computes()) both.assign(x.value.data(), x.value.data() + x.value.size());
+  });
+  const auto expected = cached_states(model, alone, std::span(tokens).subspan(20), sizes{11, 3});
+  CHECK(std::equal(both.begin() + 36, both.end(), expected.begin() + 11 * 36));
+  CHECK(a.size() == 6);
+  CHECK(b.size() == 14);
+}
+
+TEST_CASE("Llama: gradients reach every parameter and vanish where nothing depends on it") {
+  auto parameters = random_parameters(tiny_llama);
+  qat::llama::llama_parameters<float> gradients(tiny_llama);
+  const auto tokens = random_tokens(1, 12, tiny_llama.vocabulary);
+  const auto targets = random_tokens(2, 12, tiny_llama.vocabulary);
+  const std::array<document_rows, 1> whole{{{0, 12}}};
+  const auto positions = positions_of(whole, 12);
+  for_each_scheme([&]<class Scheme>() {
+    const Llama<Scheme> model(parameters, {});
+    qat::llama::for_each_parameter(gradients, [](const std::string&, qat::Tensor<float>& g) {
+      std::fill_n(g.data(), g.size(), 0.0f);
+    });
+    run_planned<float>(qat::tape_mode::train, [&](qat::Tape<float>& tape) {
+      const auto hidden = model.forward(tape, {tokens, positions, whole}, &gradients);
+      tape.backward(qat::cross_entropy(tape, hidden, model.head(tape, &gradients),
+                                       std::span<const std::int32_t>(targets)));
+    });
+    qat::llama::for_each_parameter(
+        gradients, [&](const std::string& name, const qat::Tensor<float>& g) {
+          INFO(name);
+          CHECK(std::any_of(g.data(), g.data() + g.size(), [](float x) { return x != 0.0f; }));
+          CHECK(std::none_of(g.data(), g.data() + g.size(), is_nan));
+        });
+    for (std::int32_t t = 0; t < 53; ++t)
+      if (std::find(tokens.begin(), tokens.end(), t) == tokens.end())
+        CHECK(gradients.embedding.row(static_cast<std::size_t>(t))[0] == 0.0f);
+  });
+}
+
+TEST_CASE("Llama: the context and the vocabulary are limits with numbers") {
+  auto parameters = random_parameters(tiny_llama);
+  const Llama<qat::full_precision> model(parameters, {});
+  KvCache<qat::full_precision> cache(tiny_llama);
+  const auto tokens = random_tokens(1, 81, tiny_llama.vocabulary);
+  CHECK_THROWS_WITH_AS(static_cast<void>(cached_states(model, cache, tokens, sizes{81})),
+                       doctest::Contains("0 + 81 tokens in a context of 80"),
+                       qat::ContractViolation);
+  const std::array<document_rows, 1> whole{{{0, 1}}};
+  const std::vector<std::int32_t> unknown{53};
+  CHECK_THROWS_WITH_AS(static_cast<void>(hidden_states(model, std::span(unknown), whole)),
+                       doctest::Contains("token 53 of 53"), qat::ContractViolation);
+}
