@@ -16,11 +16,10 @@ using qat::llama::Llama;
 namespace {
 
 using W4A8KV4 = qat::named_scheme<4, 0, 8, 4, false, false>;
-using W4GA8KV4HZ = qat::named_scheme<4, 16, 8, 4, true, true>;
-using W3A8KV16 = qat::named_scheme<3, 0, 8, 16, false, false>;
-using W4A16KV8AfterRope =
-    qat::scheme<qat::named_scheme<4, 0, 16, 8, false, false>::weight, qat::not_quantized,
-                qat::named_scheme<4, 0, 16, 8, false, false>::key_value, false,
+/// Groups, weights alone, affine K and V a head, K behind the rotation.
+using W4GA16KV4HZAfterRope =
+    qat::scheme<qat::named_scheme<4, 16, 16, 4, true, true>::weight, qat::not_quantized,
+                qat::named_scheme<4, 16, 16, 4, true, true>::key_value, true,
                 qat::key_position::after_rope>;
 
 /// f.template operator()<Scheme>() for schemes that together take every way through the model.
@@ -32,9 +31,7 @@ void for_each_scheme(F&& f) {
   };
   one.template operator()<qat::full_precision>();
   one.template operator()<W4A8KV4>();
-  one.template operator()<W4GA8KV4HZ>();
-  one.template operator()<W3A8KV16>();
-  one.template operator()<W4A16KV8AfterRope>();
+  one.template operator()<W4GA16KV4HZAfterRope>();
 }
 
 }  // namespace
