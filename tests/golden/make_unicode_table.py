@@ -45,7 +45,7 @@ namespace qat::io::detail {
 enum unicode_bits : std::uint32_t {
   unicode_letter = 1,  ///< category L
   unicode_number = 2,  ///< category N
-  unicode_word = 4,    ///< alphabetic, mark, decimal digit, connector or joiner: the class w of UTS 18
+  unicode_word = 4,    ///< the word characters of UTS 18
   unicode_space = 8    ///< White_Space
 };
 

@@ -18,9 +18,6 @@
 
 namespace qat::io::detail {
 
-/// Eight times the largest published vocabulary.
-inline constexpr std::size_t most_tokens = std::size_t{1} << 21;
-
 /// Fills pieces and ids from model.vocab and added_tokens.
 inline void read_vocabulary(const JsonField& root, tokenizer_tables& tables) {
   const JsonField vocabulary = root["model"]["vocab"];

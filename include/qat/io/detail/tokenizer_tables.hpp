@@ -21,6 +21,9 @@
 
 namespace qat::io::detail {
 
+/// Eight times the largest published vocabulary.
+inline constexpr std::size_t most_tokens = std::size_t{1} << 21;
+
 /// A change of the text before it is cut into words.
 struct text_step {
   enum class kind {
