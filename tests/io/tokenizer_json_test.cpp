@@ -1,0 +1,161 @@
+#include <qat/io/tokenizer_json.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+#include <tests/io/tokenizer_files.hpp>
+#include <tests/support/golden.hpp>
+
+using namespace qat::io;
+using nlohmann::json;
+using qat::testing::as_bytes;
+using qat::testing::format_error;
+
+namespace {
+
+Tokenizer load(const std::string& text) {
+  return tokenizer_from_json(as_bytes(text), "t.json");
+}
+Tokenizer load(const json& document) {
+  return load(document.dump());
+}
+
+/// The golden tokenizers by name: the files of tests/golden with the patch of their variant.
+std::map<std::string, Tokenizer> variants() {
+  std::map<std::string, Tokenizer> tokenizers;
+  for (const auto& line : qat::testing::golden_lines("tokenizer_cases.txt")) {
+    if (line[0] != "variant") continue;
+    json document = json::parse(qat::testing::golden_bytes(line[2]));
+    document.merge_patch(json::parse(line[3]));
+    tokenizers.emplace(line[1], load(document));
+  }
+  return tokenizers;
+}
+
+/// Three letters and "ab"; "c" is the unknown token.
+json small() {
+  return json::parse(
+      R"({"version": "1.0", "added_tokens": [], "normalizer": null, "pre_tokenizer": null,
+    "post_processor": null, "decoder": {"type": "Fuse"},
+    "model": {"type": "BPE", "unk_token": "c", "vocab": {"a": 0, "b": 1, "c": 2, "ab": 3}, "merges": ["a b"]}})");
+}
+
+json added(int id, const char* content) {
+  return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
+          {"rstrip", false}, {"normalized", false}, {"special", true}};
+}
+
+}  // namespace
+
+TEST_CASE("tokenizer_from_json: tokens and texts of every golden case are those of the reference") {
+  const auto tokenizers = variants();
+  std::size_t cases = 0;
+  for (const auto& line : qat::testing::golden_lines("tokenizer_cases.txt")) {
+    if (line[0] != "case") continue;
+    REQUIRE(line.size() == 7);
+    CAPTURE(line[1]);
+    CAPTURE(line[2]);
+    const Tokenizer& tokenizer = tokenizers.at(line[1]);
+    const std::string text = qat::testing::from_hex(line[2]);
+    const std::vector<std::int32_t> ids = qat::testing::ids_of(line[3]);
+    const std::vector<std::int32_t> plain = line[4] == "=" ? ids : qat::testing::ids_of(line[4]);
+    CHECK(tokenizer.encode(text, false) == ids);
+    CHECK(tokenizer.encode(text, false, special_in_text::plain) == plain);
+    const std::string shown =
+        line[5] == "=" ? replace_malformed(text) : qat::testing::from_hex(line[5]);
+    const std::string dropped = line[6] == "=" ? shown : qat::testing::from_hex(line[6]);
+    CHECK(tokenizer.decode(ids, special_in_output::shown) == shown);
+    CHECK(tokenizer.decode(ids) == dropped);
+    TokenStream stream(tokenizer);
+    std::string streamed;
+    for (const std::int32_t id : ids) {
+      const std::string part = stream.push(id);
+      CHECK(is_utf8(part));
+      streamed += part;
+    }
+    CHECK(streamed + stream.finish() == dropped);
+    ++cases;
+  }
+  CHECK(cases == 91 * tokenizers.size());
+}
+
+TEST_CASE("tokenizer_from_json: tokens of the shared texts are those of the reference") {
+  auto tokenizers = variants();
+  const std::string shared = "models/tinystories656k/tokenizer.json";
+  const auto file = qat::testing::data_bytes(shared);
+  if (!file) {
+    MESSAGE("skipped: data " << shared << " is absent");
+    return;
+  }
+  tokenizers.emplace(shared, load(*file));
+  std::map<std::string, std::string> texts;
+  for (const auto& line : qat::testing::golden_lines("tokenizer_texts.txt")) {
+    CAPTURE(line[0]);
+    CAPTURE(line[1]);
+    if (texts.count(line[1]) == 0) texts[line[1]] = qat::testing::data_bytes(line[1]).value();
+    const auto rows = qat::testing::rows_of(line[1], texts[line[1]], std::stoul(line[2]));
+    const auto [count, hash] = qat::testing::summary(tokenizers.at(line[0]), rows);
+    CHECK(std::to_string(count) == line[3]);
+    CHECK(hash == line[4]);
+  }
+}
+
+TEST_CASE("tokenizer_from_json: the stories of the reference run have its token ids") {
+  const auto file = qat::testing::data_bytes("models/tinystories656k/tokenizer.json");
+  const auto table =
+      qat::testing::data_bytes("vectors/reference/tinystories656k_first100stories.nll.tsv");
+  const auto texts = qat::testing::data_bytes("text/tinystories_dev.jsonl");
+  if (!file || !table || !texts) {
+    MESSAGE("skipped: data of tinystories656k are absent");
+    return;
+  }
+  const Tokenizer tokenizer = load(*file);
+  CHECK(tokenizer.vocabulary_size() == 2048);
+  CHECK(tokenizer.bos() == 1);
+  CHECK(tokenizer.adds_bos());
+  CHECK(!tokenizer.eos().has_value());
+  CHECK(qat::testing::differing_rows(tokenizer, *table, *texts) == "");
+}
+
+TEST_CASE("tokenizer_from_json: BOS and EOS are those of the template") {
+  json document = small();
+  document["added_tokens"] = {added(4, "<s>"), added(5, "</s>")};
+  document["post_processor"] = json::parse(R"({"type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "B", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+               {"SpecialToken": {"id": "E", "type_id": 0}}], "pair": [],
+    "special_tokens": {"B": {"id": "B", "ids": [4], "tokens": ["<s>"]},
+                       "E": {"id": "E", "ids": [5], "tokens": ["</s>"]}}})");
+  const Tokenizer tokenizer = load(document);
+  CHECK(tokenizer.bos() == 4);
+  CHECK(tokenizer.eos() == 5);
+  CHECK(tokenizer.encode("ab</s>", true) == std::vector<std::int32_t>{4, 3, 5});
+  CHECK(tokenizer.find("</s>") == 5);
+  CHECK(tokenizer.find("ab") == 3);
+  CHECK(!tokenizer.find("ba").has_value());
+  document["post_processor"]["single"].push_back(
+      json::parse(R"({"SpecialToken": {"id": "E", "type_id": 0}})"));
+  CHECK(format_error([&] { load(document); }).find("at most one SpecialToken") !=
+        std::string::npos);
+}
+
+TEST_CASE("tokenizer_from_json: a merge that is named twice has the later rank") {
+  json document = small();
+  document["model"]["vocab"]["ba"] = 4;
+  document["model"]["merges"] = json::parse(R"([["a", "b"], ["b", "a"], ["a", "b"]])");
+  CHECK(load(document).encode("babab", false) == std::vector<std::int32_t>{4, 4, 1});
+}
+
+TEST_CASE("tokenizer_from_json: ids may leave gaps that decode to nothing") {
+  json document = small();
+  document["model"]["vocab"]["z"] = 9;
+  const Tokenizer tokenizer = load(document);
+  CHECK(tokenizer.vocabulary_size() == 10);
+  CHECK(tokenizer.piece(7).empty());
+  CHECK(tokenizer.decode(std::vector<std::int32_t>{0, 7, 9, 2000000000}) == "az");
+}
