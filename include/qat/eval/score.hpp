@@ -133,7 +133,7 @@ std::vector<sequence_score> score_sequences(const llama::Llama<Scheme>& model,
       for (std::size_t r = rows.first; r < rows.first + rows.count; ++r) {
         s.negative_log_likelihood += static_cast<double>(nll[r]);
         s.kl += static_cast<double>(kl[r]);
-        if (teacher != nullptr) s.agreements += ours[r] == theirs[r] ? 1 : 0;
+        if (teacher != nullptr) s.agreements += ours[r] == theirs[r] ? 1u : 0u;
       }
     }
     begin = end;

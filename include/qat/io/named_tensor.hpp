@@ -69,8 +69,10 @@ struct named_tensor {
 /// "32000x4096".
 [[nodiscard]] inline std::string shape_of(const named_tensor& t) {
   std::string text;
-  for (const std::uint64_t extent : t.shape)
-    text += (text.empty() ? "" : "x") + std::to_string(extent);
+  for (const std::uint64_t extent : t.shape) {
+    if (!text.empty()) text += 'x';
+    text += std::to_string(extent);
+  }
   return text.empty() ? "scalar" : text;
 }
 

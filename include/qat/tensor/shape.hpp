@@ -63,8 +63,10 @@ class Shape {
 [[nodiscard]] inline std::string to_string(const Shape& shape) {
   if (shape.rank() == 0) return "scalar";
   std::string text;
-  for (std::size_t i = 0; i < shape.rank(); ++i)
-    text += (i == 0 ? "" : "x") + std::to_string(shape[i]);
+  for (std::size_t i = 0; i < shape.rank(); ++i) {
+    if (i != 0) text += 'x';
+    text += std::to_string(shape[i]);
+  }
   return text;
 }
 
