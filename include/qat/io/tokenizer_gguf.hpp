@@ -116,7 +116,8 @@ inline void add_characters(tokenizer_tables& tables) {
 /// A tokenizer from the vocabulary of a GGUF file.
 ///
 ///   "llama"  SentencePiece: a space in front (add_space_prefix), spaces become U+2581, neighbours merge by score; unknown
-///            characters become byte tokens. Decoding drops the space at the beginning and after BOS.
+///            characters become byte tokens. Decoding drops the space at the beginning and after BOS. Runs of spaces
+///            stay (SentencePiece's remove_extra_whitespaces is not in such files).
 ///   "gpt2"   byte-level BPE: words by `pre` (gpt-2, default or none, smollm, starcoder, llama-bpe, llama3, llama-v3, qwen2),
 ///            merges by rank
 ///
@@ -161,6 +162,7 @@ inline void add_characters(tokenizer_tables& tables) {
   tables->pieces = source.tokens;
   tables->special.assign(size, 0);
   std::size_t added_bytes = 0;
+  std::vector<std::int32_t> found_in_text;
   for (std::size_t id = 0; id < size; ++id) {
     const std::string& piece = tables->pieces[id];
     if (piece.empty()) continue;
@@ -180,10 +182,15 @@ inline void add_characters(tokenizer_tables& tables) {
     if (added_bytes > detail::most_added_bytes)
       refuse("control and user-defined tokens of at most 4 MiB together", "more");
     tables->special[id] = is_special ? 1 : 0;
+    found_in_text.push_back(number);
+  }
+  // AddedTokens keeps the first of equals.
+  for (auto id = found_in_text.rbegin(); id != found_in_text.rend(); ++id) {
+    const auto at = static_cast<std::size_t>(*id);
     detail::added_token token;
-    token.id = number;
-    token.special = is_special;
-    tables->added.insert(piece, token);
+    token.id = *id;
+    token.special = tables->special[at] != 0;
+    tables->added.insert(tables->pieces[at], token);
   }
   tables->index_symbols();
 
