@@ -27,7 +27,7 @@ void use(const Tokenizer& tokenizer, std::string_view text) {
   const auto size = static_cast<std::int32_t>(tokenizer.vocabulary_size());
   for (const special_in_text special : {special_in_text::recognised, special_in_text::plain}) {
     std::vector<std::int32_t> ids = tokenizer.encode(text, tokenizer.bos().has_value(), special);
-    for (const std::int32_t id : ids) must(id >= 0 && id < size && !tokenizer.piece(id).empty());
+    for (const std::int32_t id : ids) must(id >= 0 && id < size);
     // Any tokens decode, those of no text too.
     for (std::size_t i = 0; i < text.size() && i < 64; ++i)
       ids.push_back(static_cast<std::int32_t>(static_cast<unsigned char>(text[i])) *
@@ -87,7 +87,7 @@ gguf_vocabulary vocabulary_of_lines(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const std::span<const std::byte> bytes = std::as_bytes(std::span(data, size));
-  const std::string_view sample = text.substr(size - std::min<std::size_t>(size, 200));
+  const std::string_view sample = text.substr(size - std::min<std::size_t>(size, 64));
   const auto attempt = [&](auto read) {
     try {
       const Tokenizer tokenizer = read();

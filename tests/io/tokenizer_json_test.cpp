@@ -267,6 +267,20 @@ TEST_CASE("tokenizer_from_json: a document that contradicts itself is refused") 
   bytes["added_tokens"] = {added(9, std::string((4u << 20) + 1, 'x').c_str())};
   CHECK(format_error([&] { load(bytes); }).find("4 MiB") != std::string::npos);
 
+  const json twice =
+      json::parse(R"({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"})");
+  json bomb = small();
+  bomb["normalizer"] = {{"type", "Sequence"}, {"normalizers", json::array_t(8, twice)}};
+  CHECK(load(bomb).encode("a", false).size() == 256);
+  bomb["normalizer"]["normalizers"].push_back(twice);
+  CHECK(format_error([&] { load(bomb); }).find("256 times") != std::string::npos);
+  bomb = small();
+  bomb["decoder"] = {{"type", "Sequence"}, {"decoders", json::array_t(9, twice)}};
+  CHECK(format_error([&] { load(bomb); }).find("256 times") != std::string::npos);
+  const json fuse = json::parse(R"({"type": "Fuse"})");
+  bomb["decoder"] = {{"type", "Sequence"}, {"decoders", json::array_t(65, fuse)}};
+  CHECK(format_error([&] { load(bomb); }).find("64 steps") != std::string::npos);
+
   json nested = json::parse(R"({"type": "Fuse"})");
   for (int i = 0; i < 9; ++i) nested = {{"type", "Sequence"}, {"decoders", {nested}}};
   json document = small();
