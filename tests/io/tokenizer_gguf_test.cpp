@@ -143,6 +143,9 @@ TEST_CASE(
     }
     CHECK(cases > 80);
   }
+  // Numbers that are tokens are cut by smollm and whole by gpt-2.
+  CHECK(load(of_json("gpt2", "smollm")).encode("2024", false).size() == 4);
+  CHECK(load(of_json("gpt2", "gpt-2")).encode("2024", false).size() < 4);
   CHECK(load(of_json("gpt2", "gpt-2")).encode("It's 12", false) ==
         load(of_json("gpt2", "")).encode("It's 12", false));
 }

@@ -52,6 +52,7 @@ TEST_CASE("piece_end: a run of spaces leaves its last one to the word behind it"
 TEST_CASE("piece_end: the rule of Llama 3 ignores case in contractions and takes three digits") {
   const auto llama3 = [](std::string_view text) { return pieces(split_rule::llama3, text); };
   CHECK(llama3("IT'S it'\xc5\xbf x'LLy") == "[IT]['S][ it]['\xc5\xbf][ x]['LL][y]");
+  CHECK(llama3("'\xc5\xbfx") == "['\xc5\xbf][x]");  // long s folds to s
   CHECK(llama3("1234567") == "[123][456][7]");
   CHECK(llama3("(word \"x") == "[(word][ \"][x]");
   CHECK(llama3("!!\n\nx") == "[!!\n\n][x]");

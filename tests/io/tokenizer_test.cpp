@@ -52,11 +52,11 @@ std::vector<std::int32_t> scanned(const std::vector<detail::bpe_merge>& merges,
 TEST_CASE("BpeMerger: merging with a heap gives what scanning all pairs gives") {
   std::uint32_t state = 7;
   for (int round = 0; round < 300; ++round) {
-    // A grammar over 3 letters: symbol n is the join of two symbols before it. Ranks are shuffled, some are equal.
-    const auto symbols = static_cast<std::int32_t>(4 + next_random(state) % 12);
+    // 3 letters; the merges join any two symbols to a longer one. Ranks are shuffled, some are equal.
+    const auto symbols = static_cast<std::int32_t>(4 + next_random(state) % 40);
     std::vector<detail::bpe_merge> merges;
     for (std::int32_t result = 3; result < symbols; ++result) {
-      const auto before = static_cast<std::uint32_t>(result);
+      const auto before = std::min(static_cast<std::uint32_t>(result), 8u);
       merges.push_back({static_cast<std::int32_t>(next_random(state) % before),
                         static_cast<std::int32_t>(next_random(state) % before),
                         next_random(state) % 8, result});
@@ -98,6 +98,32 @@ TEST_CASE("AddedTokens: spaces taken along cost no more than the text is long") 
   tokens.cut(
       text, false, [](std::size_t, std::size_t) {}, [&](std::int32_t) { ++found; });
   CHECK(found == text.size());
+}
+
+TEST_CASE("AddedTokens: matches do not overlap and the longest of the leftmost counts") {
+  detail::AddedTokens tokens;
+  for (const char* content : {"aa", "aab", "b", "cc"}) {
+    detail::added_token token;
+    token.id = static_cast<std::int32_t>(std::string(content).size());
+    token.single_word = content[0] == 'c';
+    tokens.insert(content, token);
+  }
+  std::string found;
+  const auto cut = [&](std::string_view text) {
+    found.clear();
+    tokens.cut(
+        text, false,
+        [&](std::size_t begin, std::size_t end) {
+          found += "[" + std::string(text.substr(begin, end - begin)) + "]";
+        },
+        [&](std::int32_t id) { found += std::to_string(id); });
+    return found;
+  };
+  CHECK(cut("aaaa") == "22");
+  CHECK(cut("aaaab") == "23");
+  CHECK(cut("aaa b") == "2[a ]1");
+  CHECK(cut("ccc") == "[ccc]");  // refused whole: the last two letters are not tried
+  CHECK(cut("") == "");
 }
 
 TEST_CASE("Tokenizer: decode gives back every text where the format loses nothing") {
