@@ -264,7 +264,7 @@ TEST_CASE("tokenizer_from_json: a document that contradicts itself is refused") 
   refused("/decoder", R"({"type": "Sequence"})", "decoders");
 
   json bytes = small();
-  bytes["added_tokens"] = {added(9, std::string((4u << 20) + 1, 'x').c_str())};
+  bytes["added_tokens"] = json::array({added(9, std::string((4u << 20) + 1, 'x').c_str())});
   CHECK(format_error([&] { load(bytes); }).find("4 MiB") != std::string::npos);
 
   const json twice =
@@ -282,7 +282,7 @@ TEST_CASE("tokenizer_from_json: a document that contradicts itself is refused") 
   CHECK(format_error([&] { load(bomb); }).find("64 steps") != std::string::npos);
 
   json nested = json::parse(R"({"type": "Fuse"})");
-  for (int i = 0; i < 9; ++i) nested = {{"type", "Sequence"}, {"decoders", {nested}}};
+  for (int i = 0; i < 9; ++i) nested = {{"type", "Sequence"}, {"decoders", json::array({nested})}};
   json document = small();
   document["decoder"] = nested;
   CHECK(format_error([&] { load(document); }).find("8 sequences") != std::string::npos);
