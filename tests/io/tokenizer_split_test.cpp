@@ -16,7 +16,9 @@ std::string pieces(split_rule rule, std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = piece_end(rule, text, at);
     if (end <= at || end > text.size()) return joined + "<stuck>";
-    joined += "[" + std::string(text.substr(at, end - at)) + "]";
+    joined += '[';
+    joined += text.substr(at, end - at);
+    joined += ']';
     at = end;
   }
   return joined;

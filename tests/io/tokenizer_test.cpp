@@ -114,7 +114,9 @@ TEST_CASE("AddedTokens: matches do not overlap and the longest of the leftmost c
     tokens.cut(
         text, false,
         [&](std::size_t begin, std::size_t end) {
-          found += "[" + std::string(text.substr(begin, end - begin)) + "]";
+          found += '[';
+          found += text.substr(begin, end - begin);
+          found += ']';
         },
         [&](std::int32_t id) { found += std::to_string(id); });
     return found;

@@ -81,14 +81,14 @@ inline void read_gguf_merges(const gguf_vocabulary& source, const std::string& p
     const std::string place = "tokenizer.ggml.merges[" + std::to_string(i) + "]";
     const std::size_t space = text.find(' ', 1);
     if (text.empty() || space == text.npos)
-      throw FormatError(path, 0, "two tokens at " + place, "\"" + replace_malformed(text) + "\"");
+      throw FormatError(path, 0, "two tokens at " + place, detail::in_quotes(text));
     const std::string left = text.substr(0, space);
     const std::string right = text.substr(space + 1);
     const auto id = [&](const std::string& piece) {
       const auto found = tables.find(piece);
       if (!found)
         throw FormatError(path, 0, "tokens of the vocabulary at " + place,
-                          "\"" + replace_malformed(piece) + "\"");
+                          detail::in_quotes(piece));
       return *found;
     };
     merges.push_back({id(left), id(right), static_cast<std::uint32_t>(i), id(left + right)});
@@ -133,10 +133,10 @@ inline void add_characters(tokenizer_tables& tables) {
   };
   const bool by_scores = source.model == "llama";
   if (!by_scores && source.model != "gpt2")
-    refuse("tokenizer.ggml.model llama or gpt2", "\"" + replace_malformed(source.model) + "\"");
+    refuse("tokenizer.ggml.model llama or gpt2", detail::in_quotes(source.model));
   const detail::gguf_split* split = by_scores ? nullptr : detail::find_gguf_split(source.pre);
   if (!by_scores && split == nullptr)
-    refuse("a known tokenizer.ggml.pre", "\"" + replace_malformed(source.pre) + "\"");
+    refuse("a known tokenizer.ggml.pre", detail::in_quotes(source.pre));
   const std::size_t size = source.tokens.size();
   if (size == 0 || size > detail::most_tokens)
     refuse("1 to " + std::to_string(detail::most_tokens) + " tokens", std::to_string(size));
