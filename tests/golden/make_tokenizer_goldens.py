@@ -133,6 +133,8 @@ def metaspace(scheme, split):
                                                   "split": split}}
 
 
+NORMALIZED = [{"id": i, "content": content, "single_word": False, "lstrip": False, "rstrip": False, "normalized": True,
+               "special": True} for i, content in enumerate(["<unk>", "<s>", "</s>"])]
 SPACE_DECODER = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}
 BYTES = {f"<0x{b:02X}>": None for b in range(0x80, 0xC0)}
 VARIANTS = [  # name, file, patch
@@ -151,6 +153,8 @@ VARIANTS = [  # name, file, patch
     ("first", "metaspace", {**metaspace("first", False), "decoder": {**SPACE_DECODER, "prepend_scheme": "first"}}),
     ("first split", "metaspace", metaspace("first", True)),
     ("never", "metaspace", {**metaspace("never", False), "decoder": {**SPACE_DECODER, "prepend_scheme": "never"}}),
+    ("normalized", "metaspace", {"added_tokens": NORMALIZED}),
+    ("first normalized", "metaspace", {"added_tokens": NORMALIZED, **metaspace("first", False)}),
     ("no bytes", "metaspace", {"model": {"byte_fallback": False}}),
     ("some bytes", "metaspace", {"model": {"vocab": BYTES}}),
     ("some bytes unfused", "metaspace", {"model": {"vocab": BYTES, "fuse_unk": False}}),

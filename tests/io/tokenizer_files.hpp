@@ -135,7 +135,7 @@ std::string differing_rows(const Tokenizer& tokenizer, const std::string& table,
     const std::vector<std::int32_t> expected = ids_of(line.substr(line.rfind('\t') + 1));
     std::vector<std::int32_t> ids = tokenizer.encode(rows.at(row), true);
     if (ids.size() > 512) ids.resize(512);
-    if (ids != expected) differing += " " + std::to_string(row);
+    if (ids != expected) differing.append(" row ").append(std::to_string(row));
     ++compared;
   }
   return compared == 100 ? differing : " only " + std::to_string(compared) + " rows";

@@ -159,3 +159,149 @@ TEST_CASE("tokenizer_from_json: ids may leave gaps that decode to nothing") {
   CHECK(tokenizer.piece(7).empty());
   CHECK(tokenizer.decode(std::vector<std::int32_t>{0, 7, 9, 2000000000}) == "az");
 }
+
+TEST_CASE("tokenizer_from_json: what the reader does not know is refused by its name") {
+  const auto with = [](const char* place, const char* value) {
+    json document = small();
+    document[json::json_pointer(place)] = json::parse(value);
+    return format_error([&] { load(document); });
+  };
+  const auto names = [](const std::string& message, const char* name) {
+    CAPTURE(message);
+    CAPTURE(name);
+    CHECK(message.find("t.json at byte ") == 0);
+    CHECK(message.find(name) != std::string::npos);
+  };
+  CHECK(format_error([] { load(small()); }) == "");
+  for (const char* type : {"NFC", "NFKC", "NFD", "Lowercase", "Precompiled", "StripAccents", "Nmt"})
+    names(with("/normalizer", (std::string(R"({"type": ")") + type + "\"}").c_str()), type);
+  names(with("/normalizer", R"({"type": "Replace", "pattern": {"Regex": " +"}, "content": " "})"),
+        "String");
+  names(with("/normalizer", R"({"type": "Replace", "pattern": {"String": ""}, "content": " "})"),
+        "not empty");
+  names(with("/pre_tokenizer", R"({"type": "BertPreTokenizer"})"), "BertPreTokenizer");
+  names(with("/pre_tokenizer", R"({"type": "Whitespace"})"), "Whitespace");
+  names(
+      with(
+          "/pre_tokenizer",
+          R"({"type": "Split", "pattern": {"Regex": "\\w+"}, "behavior": "Isolated", "invert": false})"),
+      "\\w+");
+  names(
+      with(
+          "/pre_tokenizer",
+          R"({"type": "Split", "pattern": {"String": " "}, "behavior": "Isolated", "invert": false})"),
+      "Regex");
+  names(with("/pre_tokenizer", R"({"type": "Sequence", "pretokenizers": [
+    {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+    {"type": "Digits", "individual_digits": true}]})"),
+        "Digits");
+  names(
+      with("/pre_tokenizer",
+           R"({"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true},
+    {"type": "Metaspace", "replacement": "_", "prepend_scheme": "first"}]})"),
+      "first");
+  names(with("/pre_tokenizer", R"({"type": "Metaspace", "replacement": "ab"})"), "one character");
+  names(with("/pre_tokenizer",
+             R"({"type": "Metaspace", "replacement": "_", "prepend_scheme": "last"})"),
+        "last");
+  names(
+      with(
+          "/pre_tokenizer",
+          R"({"type": "Metaspace", "replacement": "_", "prepend_scheme": "first", "add_prefix_space": false})"),
+      "first");
+  names(with("/post_processor", R"({"type": "RobertaProcessing"})"), "RobertaProcessing");
+  names(with("/decoder", R"({"type": "WordPiece"})"), "WordPiece");
+  names(with("/decoder", R"({"type": "Strip", "content": " ", "start": 1, "stop": 1})"), "stop");
+  names(with("/decoder",
+             R"({"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "ByteFallback"}]})"),
+        "Fuse");
+  names(with("/decoder", R"({"type": "Sequence", "decoders": [{"type": "Fuse"},
+    {"type": "Replace", "pattern": {"String": "ab"}, "content": ""}]})"),
+        "ab");
+  names(with("/model/type", R"("Unigram")"), "Unigram");
+  names(with("/model/dropout", "0.1"), "dropout");
+  names(with("/model/continuing_subword_prefix", R"("##")"), "##");
+  names(with("/model/end_of_word_suffix", R"("</w>")"), "</w>");
+  names(with("/version", R"("2.0")"), "2.0");
+}
+
+TEST_CASE("tokenizer_from_json: a document that contradicts itself is refused") {
+  const auto refused = [](const char* place, const char* value, const char* text) {
+    json document = small();
+    document[json::json_pointer(place)] = json::parse(value);
+    const std::string message = format_error([&] { load(document); });
+    CAPTURE(message);
+    CAPTURE(place);
+    CAPTURE(value);
+    CHECK(message.find(text) != std::string::npos);
+  };
+  refused("/model/vocab/a", "-1", "integer");
+  refused("/model/vocab/a", "0.5", "integer");
+  refused("/model/vocab/a", "4294967296", "integer from 0 to 1031");
+  refused("/model/vocab/a", R"("0")", "integer");
+  refused("/model/vocab/a", "1", "one token for an id");
+  refused("/model/vocab", "[]", "object");
+  refused("/model/vocab", "null", "object");
+  refused("/model", "7", "object");
+  refused("/model/merges", "{}", "array");
+  refused("/model/merges", R"(["a  b"])", "one space");
+  refused("/model/merges", R"(["ab"])", "one space");
+  refused("/model/merges", R"([["a"]])", "two tokens");
+  refused("/model/merges", R"([["a", 1]])", "a text");
+  refused("/model/merges", R"(["a x"])", "\"x\"");
+  refused("/model/merges", R"(["b a"])", "\"ba\"");
+  refused("/model/unk_token", R"("<unk>")", "unk_token");
+  refused("/model/fuse_unk", "1", "true or false");
+  refused("/added_tokens", R"([{"id": 1, "content": "a"}])", "the id of \"a\"");
+  refused("/added_tokens", R"([{"id": 1, "content": "x"}])", "free");
+  refused("/added_tokens", R"([{"id": 9, "content": ""}])", "not empty");
+  refused("/added_tokens", R"([{"id": 5000, "content": "x"}])", "integer");
+  refused("/added_tokens", R"([{"id": 9, "content": "x"}])", "special");
+  refused("/added_tokens", json::array({added(9, "x"), added(9, "x")}).dump().c_str(), "once");
+  refused("/added_tokens", "{}", "array");
+  refused("/decoder", R"({"type": 3})", "text");
+  refused("/decoder", "{}", "type");
+  refused("/decoder", R"({"type": "Sequence"})", "decoders");
+
+  json bytes = small();
+  bytes["added_tokens"] = json::array({added(9, std::string((4u << 20) + 1, 'x').c_str())});
+  CHECK(format_error([&] { load(bytes); }).find("4 MiB") != std::string::npos);
+
+  const json twice =
+      json::parse(R"({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"})");
+  json bomb = small();
+  bomb["normalizer"] = {{"type", "Sequence"}, {"normalizers", json::array_t(8, twice)}};
+  CHECK(load(bomb).encode("a", false).size() == 256);
+  bomb["normalizer"]["normalizers"].push_back(twice);
+  CHECK(format_error([&] { load(bomb); }).find("256 times") != std::string::npos);
+  bomb = small();
+  bomb["decoder"] = {{"type", "Sequence"}, {"decoders", json::array_t(9, twice)}};
+  CHECK(format_error([&] { load(bomb); }).find("256 times") != std::string::npos);
+  const json fuse = json::parse(R"({"type": "Fuse"})");
+  bomb["decoder"] = {{"type", "Sequence"}, {"decoders", json::array_t(65, fuse)}};
+  CHECK(format_error([&] { load(bomb); }).find("64 steps") != std::string::npos);
+
+  json nested = json::parse(R"({"type": "Fuse"})");
+  for (int i = 0; i < 9; ++i) nested = {{"type", "Sequence"}, {"decoders", json::array({nested})}};
+  json document = small();
+  document["decoder"] = nested;
+  CHECK(format_error([&] { load(document); }).find("8 sequences") != std::string::npos);
+}
+
+TEST_CASE("tokenizer_from_json: bytes that are no JSON are refused with their offset") {
+  const std::string whole = small().dump();
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    CAPTURE(size);
+    const std::string message = format_error([&] { load(whole.substr(0, size)); });
+    CHECK(message ==
+          "t.json at byte " + std::to_string(size) + ": expected JSON; found the end of the file");
+  }
+  CHECK(format_error([&] {
+          load(whole + "x");
+        }).find("byte " + std::to_string(whole.size()) + ":") != std::string::npos);
+  CHECK(format_error([] { load(std::string("{\"a\xff\": 1}")); }).find("JSON") !=
+        std::string::npos);
+  CHECK(format_error([] { load(std::string(100000, '[')); }).find("JSON") != std::string::npos);
+  CHECK(format_error([] { load(std::string(100000, '[') + std::string(100000, ']')); }) != "");
+  CHECK(format_error([] { load(std::string("[]")); }).find("an object") != std::string::npos);
+}

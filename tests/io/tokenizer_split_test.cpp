@@ -16,7 +16,9 @@ std::string pieces(split_rule rule, std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = piece_end(rule, text, at);
     if (end <= at || end > text.size()) return joined + "<stuck>";
-    joined += "[" + std::string(text.substr(at, end - at)) + "]";
+    joined += '[';
+    joined += text.substr(at, end - at);
+    joined += ']';
     at = end;
   }
   return joined;
@@ -52,6 +54,7 @@ TEST_CASE("piece_end: a run of spaces leaves its last one to the word behind it"
 TEST_CASE("piece_end: the rule of Llama 3 ignores case in contractions and takes three digits") {
   const auto llama3 = [](std::string_view text) { return pieces(split_rule::llama3, text); };
   CHECK(llama3("IT'S it'\xc5\xbf x'LLy") == "[IT]['S][ it]['\xc5\xbf][ x]['LL][y]");
+  CHECK(llama3("'\xc5\xbfx") == "['\xc5\xbf][x]");  // long s folds to s
   CHECK(llama3("1234567") == "[123][456][7]");
   CHECK(llama3("(word \"x") == "[(word][ \"][x]");
   CHECK(llama3("!!\n\nx") == "[!!\n\n][x]");

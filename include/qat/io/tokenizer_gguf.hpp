@@ -81,14 +81,14 @@ inline void read_gguf_merges(const gguf_vocabulary& source, const std::string& p
     const std::string place = "tokenizer.ggml.merges[" + std::to_string(i) + "]";
     const std::size_t space = text.find(' ', 1);
     if (text.empty() || space == text.npos)
-      throw FormatError(path, 0, "two tokens at " + place, "\"" + replace_malformed(text) + "\"");
+      throw FormatError(path, 0, "two tokens at " + place, detail::in_quotes(text));
     const std::string left = text.substr(0, space);
     const std::string right = text.substr(space + 1);
     const auto id = [&](const std::string& piece) {
       const auto found = tables.find(piece);
       if (!found)
         throw FormatError(path, 0, "tokens of the vocabulary at " + place,
-                          "\"" + replace_malformed(piece) + "\"");
+                          detail::in_quotes(piece));
       return *found;
     };
     merges.push_back({id(left), id(right), static_cast<std::uint32_t>(i), id(left + right)});
@@ -116,7 +116,8 @@ inline void add_characters(tokenizer_tables& tables) {
 /// A tokenizer from the vocabulary of a GGUF file.
 ///
 ///   "llama"  SentencePiece: a space in front (add_space_prefix), spaces become U+2581, neighbours merge by score; unknown
-///            characters become byte tokens. Decoding drops the space at the beginning and after BOS.
+///            characters become byte tokens. Decoding drops the space at the beginning and after BOS. Runs of spaces
+///            stay (SentencePiece's remove_extra_whitespaces is not in such files).
 ///   "gpt2"   byte-level BPE: words by `pre` (gpt-2, default or none, smollm, starcoder, llama-bpe, llama3, llama-v3, qwen2),
 ///            merges by rank
 ///
@@ -132,10 +133,10 @@ inline void add_characters(tokenizer_tables& tables) {
   };
   const bool by_scores = source.model == "llama";
   if (!by_scores && source.model != "gpt2")
-    refuse("tokenizer.ggml.model llama or gpt2", "\"" + replace_malformed(source.model) + "\"");
+    refuse("tokenizer.ggml.model llama or gpt2", detail::in_quotes(source.model));
   const detail::gguf_split* split = by_scores ? nullptr : detail::find_gguf_split(source.pre);
   if (!by_scores && split == nullptr)
-    refuse("a known tokenizer.ggml.pre", "\"" + replace_malformed(source.pre) + "\"");
+    refuse("a known tokenizer.ggml.pre", detail::in_quotes(source.pre));
   const std::size_t size = source.tokens.size();
   if (size == 0 || size > detail::most_tokens)
     refuse("1 to " + std::to_string(detail::most_tokens) + " tokens", std::to_string(size));
@@ -161,6 +162,7 @@ inline void add_characters(tokenizer_tables& tables) {
   tables->pieces = source.tokens;
   tables->special.assign(size, 0);
   std::size_t added_bytes = 0;
+  std::vector<std::int32_t> found_in_text;
   for (std::size_t id = 0; id < size; ++id) {
     const std::string& piece = tables->pieces[id];
     if (piece.empty()) continue;
@@ -180,10 +182,15 @@ inline void add_characters(tokenizer_tables& tables) {
     if (added_bytes > detail::most_added_bytes)
       refuse("control and user-defined tokens of at most 4 MiB together", "more");
     tables->special[id] = is_special ? 1 : 0;
+    found_in_text.push_back(number);
+  }
+  // AddedTokens keeps the first of equals.
+  for (auto id = found_in_text.rbegin(); id != found_in_text.rend(); ++id) {
+    const auto at = static_cast<std::size_t>(*id);
     detail::added_token token;
-    token.id = number;
-    token.special = is_special;
-    tables->added.insert(piece, token);
+    token.id = *id;
+    token.special = tables->special[at] != 0;
+    tables->added.insert(tables->pieces[at], token);
   }
   tables->index_symbols();
 

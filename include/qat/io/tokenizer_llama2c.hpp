@@ -79,7 +79,7 @@ namespace qat::io {
     const auto byte = detail::byte_of_token(piece);
     if (id >= first_byte && id < first_byte + 256 && byte != id - first_byte)
       throw FormatError(path, offset, "the token of byte " + std::to_string(id - first_byte),
-                        "\"" + replace_malformed(piece) + "\"");
+                        detail::in_quotes(piece));
     offset += size;
     scores.push_back(score);
     tables->pieces.push_back(std::move(piece));

@@ -103,6 +103,14 @@ inline void append_utf8(std::string& text, char32_t value) {
 
 namespace detail {
 
+/// text in quotes, for messages.
+[[nodiscard]] inline std::string in_quotes(std::string_view text) {
+  std::string result = "\"";
+  result += replace_malformed(text);
+  result += '"';
+  return result;
+}
+
 constexpr std::uint32_t run_class(char32_t value) noexcept {
   const auto after = std::upper_bound(unicode_runs.begin(), unicode_runs.end(), value << 8 | 0xffu);
   return *(after - 1) & 0xffu;

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <qat/core/contracts.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <span>
+#include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -69,11 +72,13 @@ class BpeMerger {
   /// Merges the neighbours of the lowest rank, the leftmost of equal ones, until no pair of neighbours is in the table.
   ///
   /// Shapes  word (n) symbols, replaced by at most n.
-  /// Valid   n < 2^31; every symbol known to the table.
+  /// Valid   every symbol known to the table.
+  /// Throws  ContractViolation from 2^31 - 1 symbols on.
   /// Cost    O(n log n): a heap of candidate pairs over a linked list.
   void merge(const MergeTable& table, std::vector<std::int32_t>& word) {
     const std::size_t n = word.size();
     if (n < 2) return;
+    QAT_EXPECTS(n < std::numeric_limits<std::int32_t>::max(), std::to_string(n) + " symbols");
     next_.resize(n);
     previous_.resize(n);
     heap_.clear();

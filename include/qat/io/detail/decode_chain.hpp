@@ -162,6 +162,10 @@ class DecodeChain {
   }
 
   void emit(std::string_view bytes) {
+    if (incomplete_.empty() && is_utf8(bytes)) {
+      text_ += bytes;
+      return;
+    }
     incomplete_ += bytes;
     std::size_t at = 0;
     while (at < incomplete_.size()) {

@@ -48,7 +48,7 @@ inline void read_vocabulary(const JsonField& root, tokenizer_tables& tables) {
     const auto known = tables.find(content);
     if (known && static_cast<std::size_t>(*known) != id)
       token["id"].refuse(
-          "the id of \"" + content + "\" in the vocabulary, " + std::to_string(*known),
+          "the id of " + in_quotes(content) + " in the vocabulary, " + std::to_string(*known),
           std::to_string(id));
     if (taken[id] != 0 && tables.pieces[id] != content)
       token["id"].refuse("an id that is free", std::to_string(id) + " of another token");
@@ -97,7 +97,7 @@ inline void read_model(const JsonField& model, tokenizer_tables& tables) {
     bpe_merge merge;
     const auto id = [&](const std::string& piece) {
       const auto found = tables.find(piece);
-      if (!found) field.refuse("tokens of the vocabulary", "\"" + piece + "\"");
+      if (!found) field.refuse("tokens of the vocabulary", in_quotes(piece));
       return *found;
     };
     merge.left = id(left);

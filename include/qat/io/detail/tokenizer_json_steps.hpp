@@ -6,6 +6,7 @@
 #include <qat/io/tokenizer_split.hpp>
 #include <qat/io/unicode.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -32,6 +33,19 @@ void each_component(const JsonField& component, const char* list, Use&& use,
   for (std::size_t i = 0; i < parts.size(); ++i) each_component(parts[i], list, use, nesting - 1);
 }
 
+/// Bounds on what steps do to a text, far above those of published files: a small file must not blow a small text up.
+inline constexpr std::size_t most_steps = 64;
+inline constexpr std::size_t most_growth = 256;
+
+/// Refuses a step if there are most_steps before it, or if replacing all of `from` by `to` after the growth of the steps before
+/// lengthens a text more than most_growth times.
+inline void check_growth(const JsonField& part, std::size_t steps, std::size_t& growth,
+                         std::size_t from, std::size_t to) {
+  if (steps >= most_steps) part.refuse("at most 64 steps", "more");
+  growth *= to <= from ? 1 : std::min((to + from - 1) / from, most_growth + 1);
+  if (growth > most_growth) part.refuse("steps that lengthen a text at most 256 times", "more");
+}
+
 /// The text of {"String": text}; a Regex is refused.
 inline std::string literal_pattern(const JsonField& component) {
   const JsonField pattern = component["pattern"];
@@ -47,12 +61,18 @@ inline std::string single_character(const JsonField& field) {
 }
 
 inline void read_normalizer(const JsonField& component, std::vector<text_step>& steps) {
+  std::size_t growth = 1;
   each_component(component, "normalizers", [&](const JsonField& part) {
     const std::string& type = part["type"].text();
     if (type == "Prepend") {
-      steps.push_back({text_step::kind::prepend, "", part["prepend"].text()});
+      const std::string& prefix = part["prepend"].text();
+      check_growth(part, steps.size(), growth, 1, 1 + prefix.size());
+      steps.push_back({text_step::kind::prepend, "", prefix});
     } else if (type == "Replace") {
-      steps.push_back({text_step::kind::replace, literal_pattern(part), part["content"].text()});
+      const std::string pattern = literal_pattern(part);
+      const std::string& content = part["content"].text();
+      check_growth(part, steps.size(), growth, pattern.size(), content.size());
+      steps.push_back({text_step::kind::replace, pattern, content});
     } else {
       part.refuse("a normalizer that is Prepend or Replace or a Sequence of them", type);
     }
@@ -123,6 +143,7 @@ inline split_step read_metaspace(const JsonField& part) {
 inline void read_pre_tokenizer(const JsonField& component, std::vector<split_step>& steps) {
   each_component(component, "pretokenizers", [&](const JsonField& part) {
     const std::string& type = part["type"].text();
+    if (steps.size() >= most_steps) part.refuse("at most 64 steps", "more");
     if (!steps.empty() && steps.back().what == split_step::kind::byte_level)
       part.refuse("ByteLevel as the last pre-tokenizer", type + " behind it");
     if (type == "ByteLevel") {
@@ -154,8 +175,10 @@ inline void read_pre_tokenizer(const JsonField& component, std::vector<split_ste
 
 inline void read_decoder(const JsonField& component, std::vector<decode_step>& steps) {
   using kind = decode_step::kind;
+  std::size_t growth = 1;
   each_component(component, "decoders", [&](const JsonField& part) {
     const std::string& type = part["type"].text();
+    check_growth(part, steps.size(), growth, 1, 1);
     bool fused = false;
     for (const decode_step& step : steps) {
       fused = fused || step.what == kind::fuse;
@@ -166,7 +189,9 @@ inline void read_decoder(const JsonField& component, std::vector<decode_step>& s
       const std::string from = literal_pattern(part);
       if (fused && decode_utf8(from, 0).length != from.size())
         part["pattern"].refuse("one character behind the decoder Fuse", from);
-      steps.push_back({kind::replace, from, part["content"].text(), 0});
+      const std::string& content = part["content"].text();
+      check_growth(part, steps.size(), growth, from.size(), content.size());
+      steps.push_back({kind::replace, from, content, 0});
     } else if (type == "ByteFallback") {
       if (fused) part.refuse("ByteFallback before the decoder Fuse", "behind it");
       steps.push_back({kind::byte_fallback, "", "", 0});

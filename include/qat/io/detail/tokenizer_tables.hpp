@@ -96,9 +96,9 @@ struct tokenizer_tables {
   bool byte_fallback = false;  ///< an unknown character becomes its bytes if all of them are tokens
   bool fuse_unknown = false;
   std::optional<std::int32_t> unknown;
-  std::array<std::int32_t, 256> byte_ids;       ///< <0xNN>, or -1
-  std::array<std::int32_t, 256> byte_symbols;   ///< of byte_characters, or -1
-  std::array<std::int32_t, 128> ascii_symbols;  ///< of one code point, or -1
+  std::array<std::int32_t, 256> byte_ids{};       ///< <0xNN>, or -1
+  std::array<std::int32_t, 256> byte_symbols{};   ///< of byte_characters, or -1
+  std::array<std::int32_t, 128> ascii_symbols{};  ///< of one code point, or -1
   std::unordered_map<char32_t, std::int32_t> symbols;
   std::vector<std::string> expansions;
 
