@@ -65,11 +65,16 @@ qat::eval::sequences sequences_of(const evaluate_options& options,
   return qat::eval::blocks(tokens, context, options.limit);
 }
 
-void check_vocabulary(const qat::io::Tokenizer& tokenizer, const parameters& p) {
-  if (tokenizer.vocabulary_size() > p.config.vocabulary)
-    throw UsageError("the tokenizer has " + std::to_string(tokenizer.vocabulary_size()) +
+/// The tokenizer of a model, with the special tokens of its config where that names them.
+qat::io::Tokenizer tokenizer_of(const common_options& options, const parameters& p) {
+  const qat::io::Tokenizer found =
+      find_tokenizer(options.model, options.tokenizer, p.config.vocabulary);
+  if (found.vocabulary_size() > p.config.vocabulary)
+    throw UsageError("the tokenizer has " + std::to_string(found.vocabulary_size()) +
                      " tokens, the model " + std::to_string(p.config.vocabulary) +
                      ": they do not belong together");
+  return found.with_bos_eos(p.config.bos ? p.config.bos : found.bos(),
+                            p.config.eos ? p.config.eos : found.eos());
 }
 
 }  // namespace
@@ -78,9 +83,7 @@ void evaluate(const evaluate_options& options) {
   const common_options& common = options.common;
   qat::core::ThreadExecutor threads(thread_count(common));
   parameters p = qat::llama::load_parameters(common.model, access_of(common));
-  const qat::io::Tokenizer tokenizer =
-      find_tokenizer(common.model, common.tokenizer, p.config.vocabulary);
-  check_vocabulary(tokenizer, p);
+  const qat::io::Tokenizer tokenizer = tokenizer_of(common, p);
   const std::size_t context = options.context != 0 ? options.context : p.config.context;
   if (context < 2 || context > p.config.context)
     throw UsageError("--context " + std::to_string(context) + ": choose 2 to " +
@@ -129,9 +132,7 @@ void sample(const sample_options& options) {
   const common_options& common = options.common;
   qat::core::ThreadExecutor threads(thread_count(common));
   parameters p = qat::llama::load_parameters(common.model, access_of(common));
-  const qat::io::Tokenizer tokenizer =
-      find_tokenizer(common.model, common.tokenizer, p.config.vocabulary);
-  check_vocabulary(tokenizer, p);
+  const qat::io::Tokenizer tokenizer = tokenizer_of(common, p);
   const bool bos = tokenizer.bos().has_value();
   std::vector<std::vector<std::int32_t>> prompts;
   prompts.push_back(tokenizer.encode(options.prompt, bos));
@@ -157,7 +158,7 @@ void sample(const sample_options& options) {
                    .seed = options.seed},
                   threads, [&](std::size_t, std::int32_t token) {
                     if (interrupted()) throw Interrupted();
-                    if (token == tokenizer.eos() || token == tokenizer.bos()) return false;
+                    if (token == p.config.eos || token == p.config.bos) return false;
                     ++count;
                     give(stream.push(token));
                     return true;

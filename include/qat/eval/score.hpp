@@ -1,11 +1,11 @@
 #pragma once
 
 #include <qat/eval/protocol.hpp>
+#include <qat/kernels/arithmetic.hpp>
 #include <qat/llama/model.hpp>
 #include <qat/tensor/workspace.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -32,7 +32,7 @@ struct score {
   double top1_agreement = 0.0;
 
   /// e^nll.
-  [[nodiscard]] double perplexity() const { return std::exp(nll); }
+  [[nodiscard]] double perplexity() const { return arithmetic::exp(nll); }
 };
 
 /// The means of sequence scores; all zero without a prediction.

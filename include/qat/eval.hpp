@@ -1,0 +1,7 @@
+#pragma once
+
+/// \file
+/// Scoring.
+
+#include <qat/eval/protocol.hpp>
+#include <qat/eval/score.hpp>

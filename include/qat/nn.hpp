@@ -1,0 +1,6 @@
+#pragma once
+
+/// \file
+/// Optimizers.
+
+#include <qat/nn/adamw.hpp>
