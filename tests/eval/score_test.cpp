@@ -50,12 +50,7 @@ void check_reference(const std::string& model, const std::string& reference, dou
     MESSAGE("skipped: no models/" << model << " in QAT_TEST_DATA");
     return;
   }
-#if !defined(__FMA__) && !defined(__aarch64__)
-  // The emulated fma is 25 times slower: a few rows show the same bits.
-  const std::size_t rows = 2;
-#else
-  const std::size_t rows = 100;
-#endif
+  const std::size_t rows = runs_whole_models ? 100 : 2;
   auto parameters = qat::llama::load_parameters(model_path);
   qat::core::ThreadExecutor threads(2);
   const Llama<qat::full_precision> llama(parameters, threads);

@@ -54,6 +54,13 @@ template <class T>
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
+/// Whether whole models run in reasonable time: not without optimization, with the emulated fma, or under an emulator.
+#if defined(__OPTIMIZE__) && defined(__FMA__)
+inline constexpr bool runs_whole_models = true;
+#else
+inline constexpr bool runs_whole_models = false;
+#endif
+
 /// QAT_TEST_DATA / name, "" where there is no such file.
 [[nodiscard]] inline std::string data_file(const std::string& name) {
   const std::string folder = QAT_TEST_DATA;
