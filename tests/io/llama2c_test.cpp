@@ -97,7 +97,9 @@ TEST_CASE("llama2c: the int8 export of stories260K is within half a scale of the
   CHECK(exact.header().seq_len == 512);
   CHECK(coded.header().group_size == 8);
   CHECK(coded.tensors().size() == exact.tensors().size());
-  for (const auto& [name, t] : coded.tensors()) {
+  for (const auto& entry : coded.tensors()) {
+    const std::string& name = entry.first;
+    const qat::io::named_tensor& t = entry.second;
     INFO(name);
     const auto size = static_cast<std::size_t>(t.size());
     std::vector<float> a(size), b(size);

@@ -93,7 +93,9 @@ class SafetensorsFile {
     };
     expect(json.is_object(), "a JSON object", json.type_name());
     std::vector<std::pair<std::uint64_t, std::uint64_t>> pieces;
-    for (const auto& [name, entry] : json.items()) {
+    for (const auto& item : json.items()) {
+      const std::string& name = item.key();
+      const nlohmann::json& entry = item.value();
       if (name == "__metadata__") {
         expect(entry.is_object(), "an object as __metadata__", entry.type_name());
         for (const auto& [key, value] : entry.items()) {

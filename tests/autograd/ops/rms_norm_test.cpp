@@ -45,8 +45,9 @@ TEST_CASE("rms_norm: float gradients agree with double ones on any number of thr
   for (std::size_t i = 0; i < x.size(); ++i) x_f.data()[i] = static_cast<float>(x.data()[i]);
   for (std::size_t i = 0; i < cols; ++i) gain_f.data()[i] = static_cast<float>(gain.data()[i]);
   const auto run = [](auto& tape, auto& a, auto& da, auto& g, auto& dg) {
+    using T = std::remove_pointer_t<decltype(a.data())>;
     tape.backward(weighted_sum(tape, qat::rms_norm(tape, tape.parameter(a.view(), da.view()),
-                                                   tape.parameter(g.view(), dg.view()), 1e-5f)));
+                                                   tape.parameter(g.view(), dg.view()), T(1e-5))));
   };
   run_planned<double>(qat::tape_mode::train, [&](auto& t) { run(t, x, dx, gain, dgain); });
   run_planned<float>(qat::tape_mode::train, [&](auto& t) { run(t, x_f, dx_f, gain_f, dgain_f); });
