@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <tests/support/files.hpp>
+#include <tests/support/inputs.hpp>
 #include <tests/support/llamas.hpp>
 
 using namespace qat::testing;  // the names of tests/support; nothing of the library
@@ -44,8 +45,8 @@ reference_rows read_reference(const std::string& path) {
 }
 
 void check_reference(const std::string& model, const std::string& reference, double mean) {
-  const std::string model_path = data_file("models/" + model);
-  const std::string path = data_file("vectors/reference/" + reference);
+  const std::string model_path = data_file("models/" + model).value_or("");
+  const std::string path = data_file("vectors/reference/" + reference).value_or("");
   if (model_path.empty() || path.empty()) {
     MESSAGE("skipped: no models/" << model << " in QAT_TEST_DATA");
     return;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <tests/support/files.hpp>
+#include <tests/support/inputs.hpp>
 
 using namespace qat::testing;  // the names of tests/support; nothing of the library
 using qat::io::FormatError;
@@ -86,8 +87,9 @@ TEST_CASE("llama2c: headers that no model has are refused before anything is rea
 }
 
 TEST_CASE("llama2c: the int8 export of stories260K is within half a scale of the fp32 file") {
-  const std::string exact_path = data_file("models/stories260K/stories260K.bin");
-  const std::string coded_path = data_file("models/stories260K_q80/stories260K_q80_gs8.bin");
+  const std::string exact_path = data_file("models/stories260K/stories260K.bin").value_or("");
+  const std::string coded_path =
+      data_file("models/stories260K_q80/stories260K_q80_gs8.bin").value_or("");
   if (exact_path.empty() || coded_path.empty()) {
     MESSAGE("skipped: no models/stories260K and stories260K_q80 in QAT_TEST_DATA");
     return;

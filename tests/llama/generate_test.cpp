@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <tests/support/files.hpp>
+#include <tests/support/inputs.hpp>
 #include <tests/support/llamas.hpp>
 
 using namespace qat::testing;  // the names of tests/support; nothing of the library
@@ -119,9 +120,9 @@ TEST_CASE("generate: ends at the stop token or the length or when told") {
 }
 
 TEST_CASE("generate: stories260K tells the stories that an independent implementation tells") {
-  const std::string model = data_file("models/stories260K/stories260K.bin");
-  const std::string texts = data_file("vectors/reference/stories260K_greedy256.txt");
-  const std::string words = data_file("models/stories260K/tok512.bin");
+  const std::string model = data_file("models/stories260K/stories260K.bin").value_or("");
+  const std::string texts = data_file("vectors/reference/stories260K_greedy256.txt").value_or("");
+  const std::string words = data_file("models/stories260K/tok512.bin").value_or("");
   if (model.empty() || texts.empty() || words.empty()) {
     MESSAGE("skipped: no models/stories260K in QAT_TEST_DATA");
     return;
@@ -134,8 +135,9 @@ TEST_CASE("generate: stories260K tells the stories that an independent implement
 }
 
 TEST_CASE("generate: tinystories656k tells the stories that an independent implementation tells") {
-  const std::string model = data_file("models/tinystories656k");
-  const std::string texts = data_file("vectors/reference/tinystories656k_greedy200.txt");
+  const std::string model = data_file("models/tinystories656k").value_or("");
+  const std::string texts =
+      data_file("vectors/reference/tinystories656k_greedy200.txt").value_or("");
   if (model.empty() || texts.empty()) {
     MESSAGE("skipped: no models/tinystories656k in QAT_TEST_DATA");
     return;

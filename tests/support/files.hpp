@@ -61,11 +61,4 @@ inline constexpr bool runs_whole_models = true;
 inline constexpr bool runs_whole_models = false;
 #endif
 
-/// QAT_TEST_DATA / name, "" where there is no such file.
-[[nodiscard]] inline std::string data_file(const std::string& name) {
-  const std::string folder = QAT_TEST_DATA;
-  const std::string path = folder + "/" + name;
-  return !folder.empty() && std::filesystem::exists(path) ? path : "";
-}
-
 }  // namespace qat::testing
