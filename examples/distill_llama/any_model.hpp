@@ -26,8 +26,6 @@ class AnyModel {
   AnyModel& operator=(const AnyModel&) = delete;
   virtual ~AnyModel() = default;
 
-  [[nodiscard]] virtual qat::scheme_description description() const = 0;
-
   /// done(sequences scored) after each batch; it may throw to stop.
   [[nodiscard]] virtual std::vector<qat::eval::sequence_score> score(
       const qat::llama::Llama<qat::full_precision>* teacher, const qat::eval::sequences& all,

@@ -39,8 +39,14 @@ std::unique_ptr<AnyModel> make_model(const std::string& scheme, parameters& p,
     if (entry.name == scheme) return entry.make(p, executor);
     known += (known.empty() ? "" : ", ") + std::string(entry.name);
   }
-  static_cast<void>(
-      qat::parse_scheme(scheme));  // a sentence of its own for what is no scheme at all
+  try {
+    static_cast<void>(qat::parse_scheme(scheme));
+  } catch (const qat::ContractViolation&) {
+    throw UsageError("--scheme " + scheme +
+                     ": write w<bits>[g<group>]a<bits>kv<bits>[h][z] with 2 to 8 bits, or 16 for "
+                     "not quantized; this program has " +
+                     known);
+  }
   throw UsageError("scheme " + scheme + " is not built into this program; choose one of " + known);
 }
 

@@ -13,10 +13,6 @@ class ModelOf final : public AnyModel {
   ModelOf(qat::llama::llama_parameters<float>& parameters, qat::core::executor_reference executor)
       : model_(parameters, executor) {}
 
-  [[nodiscard]] qat::scheme_description description() const override {
-    return qat::describe<Scheme>();
-  }
-
   [[nodiscard]] std::vector<qat::eval::sequence_score> score(
       const qat::llama::Llama<qat::full_precision>* teacher, const qat::eval::sequences& all,
       qat::core::executor_reference executor,

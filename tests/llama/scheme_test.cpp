@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <type_traits>
 
 TEST_CASE("scheme: every name of the closed list is its own description") {
   for (const char* name :
@@ -41,6 +42,10 @@ TEST_CASE("scheme: a type and its description agree") {
   static_assert(W4A16KV16::weight::scale_format::stored_bits == 32);
   static_assert(!qat::is_quantized<W4A16KV16::activation>);
   CHECK(qat::to_string(qat::describe<qat::full_precision>()) == "w16a16kv16");
+  constexpr qat::scheme_description d = qat::parse_scheme("w4g32a8kv4hz");
+  static_assert(std::is_same_v<W4G32A8KV4HZ,
+                               qat::named_scheme<d.weight_bits, d.weight_group, d.activation_bits,
+                                                 d.kv_bits, d.kv_per_head, d.kv_affine>>);
 }
 
 TEST_CASE("scheme: stored bits count scales and zero points") {

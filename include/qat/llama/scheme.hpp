@@ -99,32 +99,32 @@ class SchemeParser {
 
 }  // namespace detail
 
-/// The scheme of a name, `full_precision` being w16a16kv16.
+/// The scheme of a name, `full_precision` being w16a16kv16. As a constant it gives named_scheme its arguments.
 ///
 /// Valid   w, a: 2..8 or 16; kv: 2..8 or 16, with z from 1 on; a group >= 1 only of quantized weights, h and z only of a
 ///         quantized cache.
 /// Error   exact: to_string(parse_scheme(name)) == name, except that "full_precision" gives "w16a16kv16".
 /// Throws  ContractViolation with the name and the grammar.
-[[nodiscard]] inline scheme_description parse_scheme(std::string_view name) {
+[[nodiscard]] constexpr scheme_description parse_scheme(std::string_view name) {
   if (name == "full_precision") return {};
   detail::SchemeParser parser(name);
   scheme_description d;
-  bool good = parser.take("w");
+  bool names_a_scheme = parser.take("w");
   d.weight_bits = parser.take_number();
   if (parser.take("g")) {
     d.weight_group = parser.take_number();
-    good = good && d.weight_group >= 1 && d.weight_bits != 16;
+    names_a_scheme = names_a_scheme && d.weight_group >= 1 && d.weight_bits != 16;
   }
-  good = good && parser.take("a");
+  names_a_scheme = names_a_scheme && parser.take("a");
   d.activation_bits = parser.take_number();
-  good = good && parser.take("kv");
+  names_a_scheme = names_a_scheme && parser.take("kv");
   d.kv_bits = parser.take_number();
   d.kv_per_head = parser.take("h");
   d.kv_affine = parser.take("z");
-  good = good && parser.at_end() && detail::is_width(d.weight_bits, false) &&
-         detail::is_width(d.activation_bits, false) && detail::is_width(d.kv_bits, d.kv_affine) &&
-         (d.kv_bits != 16 || (!d.kv_per_head && !d.kv_affine));
-  const bool names_a_scheme = good;
+  names_a_scheme = names_a_scheme && parser.at_end() && detail::is_width(d.weight_bits, false) &&
+                   detail::is_width(d.activation_bits, false) &&
+                   detail::is_width(d.kv_bits, d.kv_affine) &&
+                   (d.kv_bits != 16 || (!d.kv_per_head && !d.kv_affine));
   QAT_EXPECTS(names_a_scheme, "\"" + std::string(name) +
                                   "\" where w<bits>[g<group>]a<bits>kv<bits>[h][z] is needed, like "
                                   "w4a8kv4 (16 bits: not quantized)");
