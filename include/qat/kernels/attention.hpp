@@ -6,17 +6,13 @@
 #include <qat/kernels/float_product.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 
 /// \file
 /// Causal attention of one head. Training, prefill and decoding call this function, over memory that they fill.
 
 namespace qat {
-
-/// n rounded up to whole panels.
-[[nodiscard]] constexpr std::size_t padded_to_panel(std::size_t n) {
-  return (n + detail::panel_cols - 1) / detail::panel_cols * detail::panel_cols;
-}
 
 /// Keys and values of the positions 0, 1, ... of one document and one key head. Borrows its memory.
 ///
@@ -27,6 +23,40 @@ struct attention_memory {
   const T* keys = nullptr;
   const T* values = nullptr;
 };
+
+/// Elements of the keys of an attention_memory of `positions` heads of D, and of its values.
+[[nodiscard]] constexpr std::size_t attention_keys(std::size_t positions, std::size_t head_size) {
+  return panel_elements(positions, head_size);
+}
+[[nodiscard]] constexpr std::size_t attention_values(std::size_t positions, std::size_t head_size) {
+  return positions * padded_to_panel(head_size);
+}
+
+/// Writes the keys of an attention_memory.
+///
+/// Shapes  k (positions, D); keys attention_keys(positions, D).
+template <class T>
+void fill_attention_keys(const matrix_view<const T>& k, T* keys) {
+  pack_panels(core::serial_executor{}, k, keys);
+}
+
+/// Writes the values of an attention_memory.
+///
+/// Shapes  v (positions, D) with contiguous rows; values attention_values(positions, D).
+template <class T>
+void fill_attention_values(const matrix_view<const T>& v, T* values) {
+  const std::size_t padded = padded_to_panel(v.cols);
+  for (std::size_t j = 0; j < v.rows; ++j) {
+    std::copy_n(v.row(j), v.cols, values + j * padded);
+    std::fill(values + j * padded + v.cols, values + (j + 1) * padded, T{0});
+  }
+}
+
+/// 1 / sqrt(D): a root and a quotient, both rounded.
+template <class T>
+[[nodiscard]] T attention_scale(std::size_t head_size) {
+  return T{1} / std::sqrt(static_cast<T>(head_size));
+}
 
 /// Elements of scratch that attend needs for queries up to position last - 1 of heads of D.
 template <class Arch = core::default_arch>

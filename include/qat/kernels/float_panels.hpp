@@ -3,6 +3,7 @@
 #include <qat/core/matrix_view.hpp>
 #include <qat/core/parallel_for.hpp>
 #include <qat/kernels/detail/float_tile.hpp>
+#include <qat/kernels/detail/product_layout.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -22,9 +23,14 @@ struct float_panels {
   std::size_t depth = 0;  ///< K
 };
 
+/// n rounded up to whole panels of 32.
+[[nodiscard]] constexpr std::size_t padded_to_panel(std::size_t n) {
+  return detail::ceil_divide(n, detail::panel_cols) * detail::panel_cols;
+}
+
 /// Elements that pack_panels writes: 32 ceil(rows / 32) depth.
 [[nodiscard]] constexpr std::size_t panel_elements(std::size_t rows, std::size_t depth) {
-  return (rows + detail::panel_cols - 1) / detail::panel_cols * detail::panel_cols * depth;
+  return padded_to_panel(rows) * depth;
 }
 
 /// Writes the panels of b to `storage`.
@@ -39,7 +45,7 @@ float_panels<std::remove_const_t<T>> pack_panels(Executor&& executor, const matr
   constexpr std::size_t width = detail::panel_cols;
   constexpr std::size_t step = 16;  // k at a time: a cache line of each row
   core::parallel_for(
-      executor, (b.rows + width - 1) / width, 1, [&](std::size_t begin, std::size_t end) {
+      executor, detail::ceil_divide(b.rows, width), 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t p = begin; p < end; ++p) {
           auto* const to = storage + p * width * b.cols;
           const std::size_t count = std::min(width, b.rows - p * width);

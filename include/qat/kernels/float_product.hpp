@@ -108,9 +108,9 @@ void float_product(Executor&& executor, const matrix_view<const T>& x,
               detail::shape_of(x) + " times panels of " + std::to_string(b.rows) + "x" +
                   std::to_string(b.depth) + " into " + detail::shape_of(y));
   QAT_EXPECTS(y.col_stride == 1, "a column stride of " + std::to_string(y.col_stride) + " of y");
-  const std::size_t panels = (b.rows + detail::panel_cols - 1) / detail::panel_cols;
-  const std::size_t across = (panels + detail::float_block_panels - 1) / detail::float_block_panels;
-  const std::size_t down = (x.rows + detail::float_block_rows - 1) / detail::float_block_rows;
+  const std::size_t panels = detail::ceil_divide(b.rows, detail::panel_cols);
+  const std::size_t across = detail::ceil_divide(panels, detail::float_block_panels);
+  const std::size_t down = detail::ceil_divide(x.rows, detail::float_block_rows);
   core::parallel_for(executor, across * down, 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       const std::size_t row = i % down * detail::float_block_rows;

@@ -145,7 +145,7 @@ class KvCache {
 
   /// Writes the first `count` tokens of a layer as attend reads them, one memory a key head.
   ///
-  /// Shapes  keys (kv_heads, padded_to_panel(count) D), values (kv_heads, count padded_to_panel(D)).
+  /// Shapes  keys (kv_heads, attention_keys(count, D)), values (kv_heads, attention_values(count, D)).
   /// Error   the bits that rope and quantize_kv give for the same tokens.
   void read(std::size_t layer, std::size_t count, const RopeTable<float>& table, Arena& arena,
             const TensorView<float>& keys, const TensorView<float>& values) const {
@@ -159,18 +159,12 @@ class KvCache {
         for (std::size_t p = 0; p < count; ++p)
           rotate_row(table, p, config_.kv_heads, rows.row(p), rows.row(p));
       for (std::size_t h = 0; h < config_.kv_heads; ++h)
-        pack_panels(core::serial_executor{},
-                    TensorView<const float>(rows).cols_from(h * head, head).matrix(), keys.row(h));
+        fill_attention_keys<float>(rows.cols_from(h * head, head).matrix(), keys.row(h));
     }
     values_[layer].read(count, arena, rows.data());
     if (arena.plans()) return;
-    const std::size_t padded = padded_to_panel(head);
     for (std::size_t h = 0; h < config_.kv_heads; ++h)
-      for (std::size_t p = 0; p < count; ++p) {
-        float* const to = values.row(h) + p * padded;
-        std::copy_n(rows.row(p) + h * head, head, to);
-        std::fill(to + head, to + padded, 0.0f);
-      }
+      fill_attention_values<float>(rows.cols_from(h * head, head).matrix(), values.row(h));
   }
 
   /// Bytes that the stored keys and values take, scales and zero points included.

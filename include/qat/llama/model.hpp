@@ -218,7 +218,7 @@ class Llama {
                                 std::span<const cached_rows<Scheme>> rows) const {
     const std::size_t head = config().head_size;
     const std::size_t group = config().heads / config().kv_heads;
-    const float scale = 1.0f / std::sqrt(static_cast<float>(head));
+    const auto scale = attention_scale<float>(head);
     const Variable<float> y = tape.make(q.shape(), false);
     std::size_t first = 0;
     for (const cached_rows<Scheme>& r : rows) {
@@ -229,9 +229,9 @@ class Llama {
         r.cache->append(layer, k.value.rows_from(first, r.count),
                         v.value.rows_from(first, r.count));
       const auto keys =
-          tape.arena().take<float>(Shape{config().kv_heads, padded_to_panel(count) * head});
+          tape.arena().take<float>(Shape{config().kv_heads, attention_keys(count, head)});
       const auto values =
-          tape.arena().take<float>(Shape{config().kv_heads, count * padded_to_panel(head)});
+          tape.arena().take<float>(Shape{config().kv_heads, attention_values(count, head)});
       const auto scratch =
           tape.arena().take<float>(Shape{config().heads, attention_scratch(count, head)});
       r.cache->read(layer, count, table_, tape.arena(), keys, values);

@@ -4,7 +4,6 @@
 #include <qat/kernels/attention.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -23,29 +22,22 @@ struct document_rows {
 
 namespace detail {
 
-/// The sizes of an attention and where the scratch of each task begins.
+/// The sizes of an attention over documents.
 struct attention_plan {
   std::size_t head_size;
   std::size_t heads;
   std::size_t kv_heads;
   std::size_t longest;  ///< document
 
+  /// Query heads that read one key head.
   [[nodiscard]] std::size_t group() const { return heads / kv_heads; }
-  [[nodiscard]] std::size_t key_elements() const { return padded_to_panel(longest) * head_size; }
-  [[nodiscard]] std::size_t value_elements() const { return longest * padded_to_panel(head_size); }
 };
 
-/// Keys and values of one document and key head, rows of k and v from their first columns on, as attend reads them.
+/// Rows of a document and columns of a head.
 template <class T>
-attention_memory<T> fill_attention_memory(const TensorView<const T>& k,
-                                          const TensorView<const T>& v, T* keys, T* values) {
-  pack_panels(core::serial_executor{}, k.matrix(), keys);
-  const std::size_t padded = padded_to_panel(v.cols());
-  for (std::size_t j = 0; j < v.rows(); ++j) {
-    std::copy_n(v.row(j), v.cols(), values + j * padded);
-    std::fill(values + j * padded + v.cols(), values + (j + 1) * padded, T{0});
-  }
-  return {keys, values};
+TensorView<T> head_of_document(const TensorView<T>& x, const document_rows& d, std::size_t head,
+                               std::size_t head_size) {
+  return x.rows_from(d.first, d.count).cols_from(head * head_size, head_size);
 }
 
 /// The gradient of one document and query head; scratch as attention_backward_scratch says.
@@ -131,36 +123,34 @@ Variable<T> attention(Tape<T>& tape, const Variable<T>& q, const Variable<T>& k,
                                                                   " of " + std::to_string(rows));
     plan.longest = std::max(plan.longest, d.count);
   }
-  const T scale = T{1} / std::sqrt(static_cast<T>(head_size));
+  const T scale = attention_scale<T>(head_size);
   const Variable<T> y = tape.make(q.shape(), q.tracked || k.tracked || v.tracked);
   {
     const ArenaScope scope(tape.arena());
     const std::size_t memories = documents.size() * plan.kv_heads;
-    const auto keys = tape.arena().template take<T>(Shape{memories, plan.key_elements()});
-    const auto values = tape.arena().template take<T>(Shape{memories, plan.value_elements()});
+    const auto keys =
+        tape.arena().template take<T>(Shape{memories, attention_keys(plan.longest, head_size)});
+    const auto values =
+        tape.arena().template take<T>(Shape{memories, attention_values(plan.longest, head_size)});
     const auto scratch = tape.arena().template take<T>(
         Shape{documents.size() * plan.heads, attention_scratch<Arch>(plan.longest, head_size)});
     if (tape.computes()) {
+      const auto part = [&](const TensorView<T>& x, std::size_t document, std::size_t head) {
+        return detail::head_of_document(x, documents[document], head, head_size).matrix();
+      };
       std::fill_n(y.value.data(), y.value.size(), T{0});
       core::parallel_for(tape.executor(), memories, 1, [&](std::size_t i, std::size_t) {
-        const document_rows& d = documents[i / plan.kv_heads];
-        const std::size_t column = i % plan.kv_heads * head_size;
-        detail::fill_attention_memory<T>(
-            k.value.rows_from(d.first, d.count).cols_from(column, head_size),
-            v.value.rows_from(d.first, d.count).cols_from(column, head_size), keys.row(i),
-            values.row(i));
+        const std::size_t document = i / plan.kv_heads, head = i % plan.kv_heads;
+        fill_attention_keys<T>(part(k.value, document, head), keys.row(i));
+        fill_attention_values<T>(part(v.value, document, head), values.row(i));
       });
       core::parallel_for(
           tape.executor(), documents.size() * plan.heads, 1, [&](std::size_t i, std::size_t) {
-            const document_rows& d = documents[i / plan.heads];
-            const std::size_t head = i % plan.heads;
-            const std::size_t memory = i / plan.heads * plan.kv_heads + head / plan.group();
-            const auto columns = [&](const TensorView<T>& x) {
-              return x.rows_from(d.first, d.count).cols_from(head * head_size, head_size);
-            };
-            attend<T, Arch>(TensorView<const T>(columns(q.value)).matrix(), 0,
+            const std::size_t document = i / plan.heads, head = i % plan.heads;
+            const std::size_t memory = document * plan.kv_heads + head / plan.group();
+            attend<T, Arch>(matrix_view<const T>(part(q.value, document, head)), 0,
                             {keys.row(memory), values.row(memory)}, scale,
-                            columns(y.value).matrix(), scratch.row(i));
+                            part(y.value, document, head), scratch.row(i));
           });
     }
   }
@@ -172,9 +162,8 @@ Variable<T> attention(Tape<T>& tape, const Variable<T>& q, const Variable<T>& k,
     core::parallel_for(t.executor(), tasks, 1, [&](std::size_t i, std::size_t) {
       const document_rows& d = documents[i / plan.kv_heads];
       const auto columns = [&](const TensorView<T>& x, std::size_t head) {
-        return x.data() == nullptr
-                   ? TensorView<T>()
-                   : x.rows_from(d.first, d.count).cols_from(head * plan.head_size, plan.head_size);
+        return x.data() == nullptr ? TensorView<T>()
+                                   : detail::head_of_document(x, d, head, plan.head_size);
       };
       const std::size_t kv_head = i % plan.kv_heads;
       for (std::size_t h = kv_head * plan.group(); h < (kv_head + 1) * plan.group(); ++h)
