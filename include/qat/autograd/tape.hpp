@@ -2,6 +2,7 @@
 
 #include <qat/core/contracts.hpp>
 #include <qat/core/executor_reference.hpp>
+#include <qat/quant/detail/walk.hpp>
 #include <qat/tensor/arena.hpp>
 
 #include <algorithm>
@@ -119,12 +120,10 @@ class Tape {
 
 namespace detail {
 
-/// f(first row, last row) over fixed blocks of rows of about 2^14 elements.
+/// f(first row, last row) over fixed blocks of rows.
 template <class T, class F>
 void for_row_blocks(const Tape<T>& tape, std::size_t rows, std::size_t cols, F&& f) {
-  const std::size_t block =
-      std::max(std::size_t{1}, (std::size_t{1} << 14) / std::max(cols, std::size_t{1}));
-  core::parallel_for(tape.executor(), rows, block, f);
+  core::parallel_for(tape.executor(), rows, rows_of_block(cols), f);
 }
 
 }  // namespace detail

@@ -226,19 +226,25 @@ template <class Arch = default_arch>
   return detail::fold<Arch>(lanes);
 }
 
-/// y[i] = f(x[i]) for a function with overloads (or a generic body) for float_batch<Arch>; f sees +0 in lanes beyond n.
+/// y[i] = f(x[i]...) for a function with overloads (or a generic body) for float_batch<Arch>; f sees +0 in lanes beyond n.
 ///
-///   core::transform(x, n, y, [](auto v) { return core::exp(v); })
+///   core::map(n, y, [](auto a, auto b) { return core::product(a, b); }, a, b)
 ///
-/// Shapes  x (n), y (n). May alias: x == y.
+/// Shapes  each x (n), y (n). May alias: x == y.
 /// Error   f's: y has the bits of f applied to single floats if f has the same bits on both.
-/// Cost    one read, one write.
-template <class Arch = default_arch, class F>
-void transform(const float* x, std::size_t n, float* y, F&& f) {
+/// Cost    one read of each x, one write.
+template <class Arch = default_arch, class F, class... X>
+QAT_INLINE void map(std::size_t n, float* y, F&& f, const X*... x) {
   constexpr std::size_t lanes = lane_count<Arch>;
   std::size_t i = 0;
-  for (; n - i >= lanes; i += lanes) core::store<Arch>(y + i, f(core::load<Arch>(x + i)));
-  if (i < n) core::store_first<Arch>(y + i, n - i, f(core::load_first<Arch>(x + i, n - i)));
+  for (; n - i >= lanes; i += lanes) core::store<Arch>(y + i, f(core::load<Arch>(x + i)...));
+  if (i < n) core::store_first<Arch>(y + i, n - i, f(core::load_first<Arch>(x + i, n - i)...));
+}
+
+/// map of one row: y[i] = f(x[i]).
+template <class Arch = default_arch, class F>
+void transform(const float* x, std::size_t n, float* y, F&& f) {
+  core::map<Arch>(n, y, f, x);
 }
 
 /// The reductions as plain loops: the definition that every architecture is compared with.

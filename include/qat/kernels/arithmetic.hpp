@@ -98,10 +98,7 @@ struct rows {
   /// y[i] = f(x[i]...) with f over batches; rows may be the same.
   template <class F, class... X>
   QAT_INLINE static void map(std::size_t n, float* y, F&& f, const X*... x) {
-    constexpr std::size_t width = core::lane_count<Arch>;
-    std::size_t i = 0;
-    for (; n - i >= width; i += width) core::store<Arch>(y + i, f(core::load<Arch>(x + i)...));
-    if (i < n) core::store_first<Arch>(y + i, n - i, f(core::load_first<Arch>(x + i, n - i)...));
+    core::map<Arch>(n, y, f, x...);
   }
 };
 

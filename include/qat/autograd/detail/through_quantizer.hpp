@@ -6,6 +6,7 @@
 #include <qat/quant/gradient_mask.hpp>
 #include <qat/quant/parameters.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -15,12 +16,17 @@
 
 namespace qat::detail {
 
-/// dx += mask(dy): what the gradient policy of Q lets through. `rows` is how Q sees the matrix.
+/// A quantizer through which not every gradient passes.
+template <class Q>
+concept has_masked_gradient =
+    quantizer_like<Q> && !std::is_same_v<typename Q::gradient, straight_through>;
+
+/// dx += mask(dy): what the gradient policy of Q lets through of dy, which is masked in place.
 template <quantizer_like Q>
 void add_through_quantizer(Tape<float>& tape, const matrix_view<const float>& x,
                            const parameters_view<Q>& p, const matrix_view<float>& dy,
                            const matrix_view<float>& dx) {
-  if constexpr (!std::is_same_v<typename Q::gradient, straight_through>) {
+  if constexpr (has_masked_gradient<Q>) {
     const ArenaScope scope(tape.arena());
     const auto mask = tape.arena().template take<std::uint64_t>(Shape{mask_words(x.rows, x.cols)});
     if (!tape.computes()) return;
@@ -29,10 +35,26 @@ void add_through_quantizer(Tape<float>& tape, const matrix_view<const float>& x,
     fake_quantize_backward<Q>(parallel(tape.executor()), words, dy);
   }
   if (!tape.computes()) return;
-  core::parallel_for(tape.executor(), x.rows, 64, [&](std::size_t first, std::size_t last) {
+  for_row_blocks(tape, x.rows, x.cols, [&](std::size_t first, std::size_t last) {
     for (std::size_t r = first; r < last; ++r)
       add_to<float, core::default_arch>(dx.row(r), dy.row(r), x.cols);
   });
+}
+
+/// Adds to the gradient of v what Q lets through of the gradient of its levels: add(view) adds the latter to a view. What
+/// is not quantized, or goes straight through, is added where it belongs, continuing the chains that are there.
+template <class Q, class Parameters, class Add>
+void add_gradient_of(Tape<float>& tape, const Variable<float>& v, const Parameters& p, Add&& add) {
+  if constexpr (!has_masked_gradient<Q>) {
+    add(v.gradient);
+  } else {
+    const ArenaScope scope(tape.arena());
+    const auto gradient = tape.arena().template take<float>(v.shape());
+    if (tape.computes()) std::fill_n(gradient.data(), gradient.size(), 0.0f);
+    add(gradient);
+    add_through_quantizer<Q>(tape, v.value.matrix(), view_of<Q>(p), gradient.matrix(),
+                             v.gradient.matrix());
+  }
 }
 
 /// Room for the parameters of a matrix (rows, cols) in the arena.

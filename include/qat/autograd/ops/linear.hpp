@@ -19,13 +19,8 @@ namespace detail {
 /// y += bias in every row, a rounded sum of its own.
 template <class T, class Arch>
 void add_bias(const Tape<T>& tape, const TensorView<T>& y, const TensorView<T>& bias) {
-  using row = arithmetic::rows<T, Arch>;
-  using V = typename row::lanes;
   for_row_blocks(tape, y.rows(), y.cols(), [&](std::size_t first, std::size_t last) {
-    for (std::size_t r = first; r < last; ++r)
-      row::map(
-          y.cols(), y.row(r), [](V a, V b) { return V(a + b); }, static_cast<const T*>(y.row(r)),
-          static_cast<const T*>(bias.data()));
+    for (std::size_t r = first; r < last; ++r) add_to<T, Arch>(y.row(r), bias.data(), y.cols());
   });
 }
 

@@ -35,24 +35,15 @@ enum class linear_arithmetic {
 
 namespace detail {
 
-/// Whether the levels of Q are int8 codes times a scale of the row or of a group of it.
+/// Levels that are int8 codes times a scale of the row or of a group of it.
 template <class Q>
-[[nodiscard]] constexpr bool has_signed_codes() {
-  if constexpr (is_quantized<Q>)
-    return !Q::has_zero_point && Q::qmin < 0 &&
-           !std::is_same_v<typename Q::scale_application, llmqat_reference>;
-  else
-    return false;
-}
+concept has_signed_codes =
+    product_activation<Q> && !std::is_same_v<typename Q::scale_application, llmqat_reference>;
 
-/// Whether every row of Q has one scale of its own: what a product takes for its left side.
+/// Every row has one scale of its own: what a product takes for its left side.
 template <class Q>
-[[nodiscard]] constexpr bool has_row_scales() {
-  if constexpr (is_quantized<Q>)
-    return !Q::granularity::whole_tensor && Q::granularity::group_size(0) == 0;
-  else
-    return false;
-}
+concept has_row_scales =
+    quantizer_like<Q> && !Q::granularity::whole_tensor && (Q::granularity::group_size(0) == 0);
 
 template <class Bits, class Q>
 struct with_bits;
@@ -68,13 +59,36 @@ using product_container = typename with_bits<bits<(W::bit_width <= 2   ? 2
                                                                        : 8)>,
                                              W>::type;
 
+/// What is not quantized has no parameters and no codes.
+struct nothing {};
+
+/// The parameters of a weight of W.
+template <class W>
+struct weight_parameters {
+  using type = parameters<W>;
+};
+template <>
+struct weight_parameters<not_quantized> {
+  using type = nothing;
+};
+
+/// The codes of a weight of W as products read them.
+template <class W, bool OnCodes>
+struct weight_codes {
+  using type = nothing;
+};
+template <class W>
+struct weight_codes<W, true> {
+  using type = PackedWeights<product_container<W>>;
+};
+
 }  // namespace detail
 
 /// How a layer with weights of W and inputs of A computes.
 template <class W, class A>
 inline constexpr linear_arithmetic arithmetic_of =
     !is_quantized<W> && !is_quantized<A> ? linear_arithmetic::floats
-    : detail::has_signed_codes<W>() && detail::has_signed_codes<A>() && detail::has_row_scales<A>()
+    : detail::has_signed_codes<W> && detail::has_signed_codes<A> && detail::has_row_scales<A>
         ? linear_arithmetic::codes
         : linear_arithmetic::levels;
 
@@ -89,6 +103,7 @@ struct linear_input {
 template <>
 struct linear_input<not_quantized> {
   Variable<float> x;
+  detail::nothing parameters = {};
 };
 
 /// Quantizes the rows of x for layers with weights of W.
@@ -141,7 +156,7 @@ class LinearWeights {
     if constexpr (arithmetic == linear_arithmetic::codes) {
       Tensor<std::int8_t> codes(Shape{rows_, cols_});
       quantize<W>(parallel(executor), w.matrix(), parameters_, codes.view().matrix());
-      codes_ = PackedWeights<container>(codes.view().matrix(), parameters_.scales);
+      codes_ = packed_codes(codes.view().matrix(), parameters_.scales);
     } else if constexpr (is_quantized<W>) {
       Tensor<float> levels(Shape{rows_, cols_});
       fake_quantize<W>(parallel(executor), w.matrix(), parameters_, levels.view().matrix());
@@ -158,30 +173,8 @@ class LinearWeights {
   [[nodiscard]] float_panels<float> panels() const { return {panels_.data(), rows_, cols_}; }
 
  private:
-  struct nothing {};
-  template <class Q>
-  struct of {
-    using container = detail::product_container<Q>;
-    using parameters = qat::parameters<Q>;
-  };
-  struct of_nothing {
-    using container = nothing;
-    using parameters = nothing;
-  };
-  using types = typename std::conditional_t<is_quantized<W>, std::type_identity<of<W>>,
-                                            std::type_identity<of_nothing>>::type;
-  template <class Types, bool OnCodes>
-  struct packed {
-    using container = nothing;
-    using type = nothing;
-  };
-  template <class Types>
-  struct packed<Types, true> {
-    using container = typename Types::container;
-    using type = PackedWeights<container>;
-  };
-  using packed_types = packed<types, arithmetic == linear_arithmetic::codes>;
-  using container = typename packed_types::container;
+  using packed_codes =
+      typename detail::weight_codes<W, arithmetic == linear_arithmetic::codes>::type;
 
   template <class Executor>
   void fill_panels(Executor& executor, const TensorView<const float>& w) {
@@ -191,8 +184,8 @@ class LinearWeights {
 
   std::size_t rows_ = 0;
   std::size_t cols_ = 0;
-  [[no_unique_address]] typename types::parameters parameters_;
-  [[no_unique_address]] typename packed_types::type codes_;
+  [[no_unique_address]] typename detail::weight_parameters<W>::type parameters_;
+  [[no_unique_address]] packed_codes codes_;
   Tensor<float> panels_;
 };
 
@@ -208,22 +201,15 @@ void add_quantized_weight_gradient(Tape<float>& t, const TensorView<float>& dy,
   if constexpr (LinearWeights<W, A>::arithmetic == linear_arithmetic::codes) {
     const auto levels = t.arena().take<float>(Shape{input.x.value.rows(), input.x.value.cols()});
     if (t.computes())
-      dequantize<A>(parallel(t.executor()), input.codes.matrix(),
-                    parameters_view<A>{input.parameters.scales, {}}, levels.matrix());
+      dequantize<A>(parallel(t.executor()), input.codes.matrix(), view_of<A>(input.parameters),
+                    levels.matrix());
     seen = levels;
   } else if constexpr (is_quantized<A>) {
     seen = input.levels;
   }
-  bool straight = true;
-  if constexpr (is_quantized<W>) straight = std::is_same_v<typename W::gradient, straight_through>;
-  if (straight) return add_weight_gradient<float, core::default_arch>(t, dy, seen, w.gradient);
-  if constexpr (is_quantized<W>) {
-    const auto gradient = t.arena().take<float>(w.shape());
-    if (t.computes()) std::fill_n(gradient.data(), gradient.size(), 0.0f);
-    add_weight_gradient<float, core::default_arch>(t, dy, seen, gradient);
-    add_through_quantizer<W>(t, w.value.matrix(), view_of<W>(weights.parameters()),
-                             gradient.matrix(), w.gradient.matrix());
-  }
+  add_gradient_of<W>(t, w, weights.parameters(), [&](const TensorView<float>& dw) {
+    add_weight_gradient<float, core::default_arch>(t, dy, seen, dw);
+  });
 }
 
 /// dx += the part of dy w^ that A's gradient policy lets through, w^ the weight as the product saw it.
@@ -240,17 +226,9 @@ void add_quantized_input_gradient(Tape<float>& t, const TensorView<float>& dy,
                        levels.matrix());
     seen = levels;
   }
-  bool straight = true;
-  if constexpr (is_quantized<A>) straight = std::is_same_v<typename A::gradient, straight_through>;
-  if (straight) return add_input_gradient<float, core::default_arch>(t, dy, seen, input.x.gradient);
-  if constexpr (is_quantized<A>) {
-    const auto gradient = t.arena().take<float>(input.x.shape());
-    if (t.computes()) std::fill_n(gradient.data(), gradient.size(), 0.0f);
-    add_input_gradient<float, core::default_arch>(t, dy, seen, gradient);
-    add_through_quantizer<A>(t, input.x.value.matrix(),
-                             {input.parameters.scales, input.parameters.zero_points},
-                             gradient.matrix(), input.x.gradient.matrix());
-  }
+  add_gradient_of<A>(t, input.x, input.parameters, [&](const TensorView<float>& dx) {
+    add_input_gradient<float, core::default_arch>(t, dy, seen, dx);
+  });
 }
 
 }  // namespace detail
