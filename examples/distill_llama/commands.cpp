@@ -2,12 +2,9 @@
 
 #include <qat/core/thread_executor.hpp>
 #include <qat/eval/protocol.hpp>
-#include <qat/io/hugging_face.hpp>
-#include <qat/io/llama2c.hpp>
 #include <qat/llama/checkpoint.hpp>
 
 #include <cstdio>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -72,15 +69,15 @@ qat::eval::sequences sequences_of(const evaluate_options& options,
 }
 
 /// The tokenizer of a model, with the special tokens of its config where that names them.
-qat::io::Tokenizer tokenizer_of(const common_options& options, const parameters& p) {
-  const qat::io::Tokenizer found =
-      find_tokenizer(options.model, options.tokenizer, p.config.vocabulary);
-  if (found.vocabulary_size() > p.config.vocabulary)
+qat::io::Tokenizer tokenizer_of(const common_options& options,
+                                const qat::llama::Checkpoint& checkpoint) {
+  const qat::io::Tokenizer found = find_tokenizer(checkpoint, options.model, options.tokenizer);
+  const qat::llama::llama_config& c = checkpoint.config();
+  if (found.vocabulary_size() > c.vocabulary)
     throw UsageError("the tokenizer has " + std::to_string(found.vocabulary_size()) +
-                     " tokens, the model " + std::to_string(p.config.vocabulary) +
+                     " tokens, the model " + std::to_string(c.vocabulary) +
                      ": they do not belong together");
-  return found.with_bos_eos(p.config.bos ? p.config.bos : found.bos(),
-                            p.config.eos ? p.config.eos : found.eos());
+  return found.with_bos_eos(c.bos ? c.bos : found.bos(), c.eos ? c.eos : found.eos());
 }
 
 }  // namespace
@@ -88,8 +85,9 @@ qat::io::Tokenizer tokenizer_of(const common_options& options, const parameters&
 void evaluate(const evaluate_options& options) {
   const common_options& common = options.common;
   qat::core::ThreadExecutor threads(thread_count(common));
-  parameters p = qat::llama::load_parameters(common.model, access_of(common));
-  const qat::io::Tokenizer tokenizer = tokenizer_of(common, p);
+  const qat::llama::Checkpoint checkpoint(common.model, access_of(common));
+  const qat::io::Tokenizer tokenizer = tokenizer_of(common, checkpoint);
+  parameters p = checkpoint.parameters();
   const std::size_t context = options.context != 0 ? options.context : p.config.context;
   if (context < 2 || context > p.config.context)
     throw UsageError("--context " + std::to_string(context) + ": choose 2 to " +
@@ -137,8 +135,9 @@ void evaluate(const evaluate_options& options) {
 void sample(const sample_options& options) {
   const common_options& common = options.common;
   qat::core::ThreadExecutor threads(thread_count(common));
-  parameters p = qat::llama::load_parameters(common.model, access_of(common));
-  const qat::io::Tokenizer tokenizer = tokenizer_of(common, p);
+  const qat::llama::Checkpoint checkpoint(common.model, access_of(common));
+  const qat::io::Tokenizer tokenizer = tokenizer_of(common, checkpoint);
+  parameters p = checkpoint.parameters();
   const bool bos = tokenizer.bos().has_value();
   std::vector<std::vector<std::int32_t>> prompts;
   prompts.push_back(tokenizer.encode(options.prompt, bos));
@@ -177,9 +176,8 @@ void sample(const sample_options& options) {
 }
 
 void inspect(const common_options& options) {
-  namespace fs = std::filesystem;
-  const parameters p = qat::llama::load_parameters(options.model, access_of(options));
-  const qat::llama::llama_config& c = p.config;
+  const qat::llama::Checkpoint checkpoint(options.model, access_of(options));
+  const qat::llama::llama_config& c = checkpoint.config();
   nlohmann::ordered_json json{{"parameters", qat::llama::parameter_count(c)},
                               {"vocabulary", c.vocabulary},
                               {"hidden", c.hidden},
@@ -191,17 +189,11 @@ void inspect(const common_options& options) {
                               {"context", c.context},
                               {"tied_head", c.tied_head}};
   nlohmann::ordered_json tensors = nlohmann::ordered_json::array();
-  const auto list = [&](const auto& file) {
-    for (const auto& [name, t] : file.tensors())
-      tensors.push_back({{"name", name},
-                         {"type", t.type_name},
-                         {"shape", qat::io::shape_of(t)},
-                         {"bytes", t.bytes.size() + t.scales.size()}});
-  };
-  if (fs::is_directory(options.model))
-    list(qat::io::HuggingFaceFolder(options.model));
-  else
-    list(qat::io::Llama2cFile(options.model));
+  for (const auto& [name, t] : checkpoint.tensors())
+    tensors.push_back({{"name", name},
+                       {"type", t.type_name},
+                       {"shape", qat::io::shape_of(t)},
+                       {"bytes", t.bytes.size() + t.scales.size()}});
   // Weights of the blocks in the scheme, head, embedding and norms in fp32.
   nlohmann::ordered_json schemes = nlohmann::ordered_json::object();
   for (const scheme_entry& entry : built_schemes()) {

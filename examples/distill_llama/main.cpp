@@ -28,7 +28,7 @@ std::string version() {
 }
 
 void add_common(CLI::App& command, common_options& options) {
-  command.add_option("--model", options.model, "Hugging Face folder, or llama2.c .bin file")
+  command.add_option("--model", options.model, "Hugging Face folder, .gguf, or llama2.c .bin file")
       ->required();
   command.add_flag("--no-mmap", options.no_mmap, "Read files instead of mapping them");
   command.add_flag("--json", options.json, "Print one JSON object");
@@ -38,7 +38,7 @@ void add_running(CLI::App& command, common_options& options) {
   add_common(command, options);
   command.add_option(
       "--tokenizer", options.tokenizer,
-      "tokenizer.json or llama2.c tokenizer.bin, where it does not lie beside the model");
+      "tokenizer.json or llama2.c tokenizer.bin, where it is not in or beside the model");
   command
       .add_option("--scheme", options.scheme,
                   "w<bits>[g<group>]a<bits>kv<bits>[h][z], or full_precision")

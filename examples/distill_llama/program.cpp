@@ -1,6 +1,7 @@
 #include "program.hpp"
 
 #include <qat/io/mapped_file.hpp>
+#include <qat/io/tokenizer_gguf.hpp>
 #include <qat/io/tokenizer_json.hpp>
 #include <qat/io/tokenizer_llama2c.hpp>
 
@@ -82,10 +83,13 @@ std::vector<std::string> read_rows(const std::string& path) {
   return rows;
 }
 
-qat::io::Tokenizer find_tokenizer(const std::string& model, const std::string& given,
-                                  std::size_t vocabulary) {
+qat::io::Tokenizer find_tokenizer(const qat::llama::Checkpoint& checkpoint,
+                                  const std::string& model, const std::string& given) {
+  const std::size_t vocabulary = checkpoint.config().vocabulary;
   namespace fs = std::filesystem;
   if (!given.empty()) return load_tokenizer(given, vocabulary);
+  if (checkpoint.gguf_metadata() != nullptr)
+    return qat::io::tokenizer_from_gguf(*checkpoint.gguf_metadata());
   const fs::path folder = fs::is_directory(model) ? fs::path(model) : fs::path(model).parent_path();
   std::vector<std::string> names{"tokenizer.json", "tokenizer.bin"};
   if (!fs::is_directory(model)) names.push_back("tok" + std::to_string(vocabulary) + ".bin");

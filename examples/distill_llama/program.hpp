@@ -1,6 +1,7 @@
 #pragma once
 
 #include <qat/io/tokenizer.hpp>
+#include <qat/llama/checkpoint.hpp>
 
 #include <cstddef>
 #include <stdexcept>
@@ -53,10 +54,10 @@ class Progress {
 /// Throws  UsageError with the line that is not an object with a text.
 [[nodiscard]] std::vector<std::string> read_rows(const std::string& path);
 
-/// The tokenizer of a model: `given`, or the one that lies in its folder or beside its file.
+/// The tokenizer of a model: `given`, or the one that lies in its folder, in its GGUF file, or beside its .bin file.
 ///
 /// Throws  UsageError that says where it was looked for.
-[[nodiscard]] qat::io::Tokenizer find_tokenizer(const std::string& model, const std::string& given,
-                                                std::size_t vocabulary);
+[[nodiscard]] qat::io::Tokenizer find_tokenizer(const qat::llama::Checkpoint& checkpoint,
+                                                const std::string& model, const std::string& given);
 
 }  // namespace distill_llama

@@ -5,7 +5,10 @@
 
 #include <qat/io/byte_reader.hpp>
 #include <qat/io/format_error.hpp>
+#include <qat/io/gguf.hpp>
+#include <qat/io/gguf_value.hpp>
 #include <qat/io/hugging_face.hpp>
+#include <qat/io/json_field.hpp>
 #include <qat/io/llama2c.hpp>
 #include <qat/io/mapped_file.hpp>
 #include <qat/io/named_tensor.hpp>

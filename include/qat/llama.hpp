@@ -6,6 +6,8 @@
 #include <qat/llama/checkpoint.hpp>
 #include <qat/llama/config.hpp>
 #include <qat/llama/generate.hpp>
+#include <qat/llama/gguf_config.hpp>
+#include <qat/llama/hugging_face_config.hpp>
 #include <qat/llama/kv_cache.hpp>
 #include <qat/llama/model.hpp>
 #include <qat/llama/parameters.hpp>

@@ -1,7 +1,6 @@
 // Feeds bytes to the readers of tokenizer.json and tokenizer.bin, then encodes and decodes with what they accept.
-//   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude tests/fuzz/tokenizer_fuzz.cpp -o tokenizer_fuzz
+//   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -I. tests/fuzz/tokenizer_fuzz.cpp -o tokenizer_fuzz
 //   ./tokenizer_fuzz -dict=tests/fuzz/tokenizer.dict <a folder for findings> tests/fuzz/corpus/tokenizer
-// Without libFuzzer, -DQAT_FUZZ_REPLAY gives a program that runs the files named as arguments once each.
 
 #include <qat/io/tokenizer_gguf.hpp>
 #include <qat/io/tokenizer_json.hpp>
@@ -15,13 +14,12 @@
 #include <string_view>
 #include <vector>
 
+#include <tests/fuzz/target.hpp>
+
 namespace {
 
 using namespace qat::io;
-
-void must(bool rule) {
-  if (!rule) __builtin_trap();
-}
+using qat::testing::must;
 
 void use(const Tokenizer& tokenizer, std::string_view text) {
   const auto size = static_cast<std::int32_t>(tokenizer.vocabulary_size());
@@ -105,23 +103,3 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   attempt([&] { return tokenizer_from_gguf_vocabulary(vocabulary_of_lines(text), "fuzz"); });
   return 0;
 }
-
-#ifdef QAT_FUZZ_REPLAY
-#include <cstdio>
-#include <fstream>
-#include <iterator>
-
-int main(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    std::ifstream file(argv[i], std::ios::binary);
-    if (!file) {
-      std::printf("cannot open %s\n", argv[i]);
-      return 1;
-    }
-    const std::string input(std::istreambuf_iterator<char>(file), {});
-    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
-  }
-  std::printf("%d inputs\n", argc - 1);
-  return argc > 1 ? 0 : 1;
-}
-#endif

@@ -29,7 +29,7 @@ TEST_CASE("HuggingFaceFolder: one file or the shards of an index") {
   write_file(folder / "model.safetensors.index.json",
              R"({"weight_map":{"a":"one.safetensors","b":"two.safetensors"}})");
   const HuggingFaceFolder sharded(folder.path());
-  CHECK(sharded.config()["model_type"] == "llama");
+  CHECK(sharded.config()["model_type"].text() == "llama");
   CHECK(sharded.tensors().size() == 2);
   CHECK(sharded.find("b") != nullptr);
   write_file(folder / "model.safetensors", one_tensor("c"));

@@ -61,17 +61,23 @@ TEST_CASE("safetensors: headers that lie are refused with the reason") {
   };
   refuses(bytes_of(~std::uint64_t{0}) + "{}", "at most 100000000");
   refuses(bytes_of<std::uint64_t>(1000) + "{}", "1000 bytes of the header");
-  refuses(file_of("[]", ""), "a JSON object");
+  refuses(file_of("[]", ""), "an object");
   refuses(file_of("{", ""), "JSON");
-  refuses(file_of(R"({"a":1})", ""), "tensor a with dtype");
-  refuses(tensor(R"("dtype":1,"shape":[1],"data_offsets":[0,4])"), "text as dtype");
-  refuses(tensor(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])"), "a whole number");
-  refuses(tensor(R"("dtype":"F32","shape":[1.5],"data_offsets":[0,4])"), "a whole number");
-  refuses(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), "the bytes of a");
+  refuses(file_of(R"({"a":1})", ""), "an object at [\"a\"]; found 1");
+  refuses(tensor(R"("dtype":1,"shape":[1],"data_offsets":[0,4])"),
+          "a text at [\"a\"].dtype; found 1");
+  refuses(tensor(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])"),
+          "at [\"a\"].shape[0]; found -1");
+  refuses(tensor(R"("dtype":"F32","shape":[1.5],"data_offsets":[0,4])"),
+          "at [\"a\"].shape[0]; found 1.5");
+  refuses(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"),
+          "the bytes of F32 2 at [\"a\"]; found 4");
   refuses(tensor(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4])"),
-          "the bytes of a");
-  refuses(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"), "data_offsets");
-  refuses(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[1,5])"), "within 4 bytes");
+          "the bytes of F32 4294967296x4294967296");
+  refuses(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"),
+          "from 0 to 0 at [\"a\"].data_offsets[0]");
+  refuses(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[1,5])"),
+          "from 0 to 4 at [\"a\"].data_offsets[1]; found 5");
   refuses(tensor(R"("dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4])"), "8 extents");
   refuses(tensor(R"("dtype":"F16","shape":[1],"data_offsets":[0,2])"), "up to 2");
   refuses(file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
@@ -83,5 +89,6 @@ TEST_CASE("safetensors: headers that lie are refused with the reason") {
                   "1234"),
           "the key a twice");
   refuses(file_of(std::string(200, '[') + std::string(200, ']'), ""), "64 levels");
-  refuses(file_of(R"({"__metadata__":{"x":1}})", ""), "text as __metadata__.x");
+  refuses(file_of(R"({"__metadata__":{"x":1}})", ""),
+          "a text at [\"__metadata__\"][\"x\"]; found 1");
 }

@@ -2,18 +2,18 @@
 
 #include <qat/io/format_error.hpp>
 
-#include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <span>
 #include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
+#include <tests/support/files.hpp>
+#include <tests/support/inputs.hpp>
 
 /// \file
 /// What the tests of the tokenizers read: data files, goldens, texts as rows.
@@ -27,20 +27,16 @@ inline std::optional<std::string> file_bytes(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-/// The bytes of a file of QAT_TEST_DATA, or nothing.
+/// The bytes of a file of QAT_TEST_DATA, or nothing, after saying that the test case was skipped.
 inline std::optional<std::string> data_bytes(const std::string& name) {
-  const std::string folder = QAT_TEST_DATA;
-  return folder.empty() ? std::nullopt : file_bytes(folder + "/" + name);
+  const auto path = data_file(name);
+  return path ? file_bytes(*path) : std::nullopt;
 }
 
 /// The bytes of a file of tests/golden.
 inline std::string golden_bytes(const std::string& name) {
   const std::string here = __FILE__;
   return file_bytes(here.substr(0, here.rfind("io/")) + "golden/" + name).value();
-}
-
-inline std::span<const std::byte> as_bytes(const std::string& text) {
-  return std::as_bytes(std::span(text));
 }
 
 /// The message of the FormatError that a call throws; empty if it throws none.

@@ -1,3 +1,4 @@
+#include <qat/io/gguf.hpp>
 #include <qat/io/tokenizer_gguf.hpp>
 #include <qat/io/tokenizer_json.hpp>
 
@@ -13,6 +14,7 @@
 
 #include <nlohmann/json.hpp>
 #include <tests/io/tokenizer_files.hpp>
+#include <tests/support/gguf_builder.hpp>
 #include <tests/support/golden.hpp>
 
 using namespace qat::io;
@@ -152,10 +154,7 @@ TEST_CASE(
 
 TEST_CASE("tokenizer_from_gguf_vocabulary: scored tokens are those of SentencePiece") {
   const auto model = qat::testing::data_bytes("tokenizers/openllama/tokenizer.model");
-  if (!model) {
-    MESSAGE("skipped: data tokenizers/openllama are absent");
-    return;
-  }
+  if (!model) return;
   const Tokenizer tokenizer = load(of_sentencepiece(*model));
   CHECK(tokenizer.vocabulary_size() == 32000);
   CHECK(tokenizer.bos() == 1);
@@ -236,4 +235,41 @@ TEST_CASE("tokenizer_from_gguf_vocabulary: a vocabulary that contradicts itself 
   refused(with([](auto& s) { s.merges[3] = "\xe6\xbc\xa2 a"; }, of_json("gpt2", "")),
           "\xe6\xbc\xa2");
   refused(with([](auto& s) { s.merges[3] = "q q"; }, of_json("gpt2", "")), "qq");
+}
+
+TEST_CASE("vocabulary_of: every key of a file, and what the keys leave out") {
+  using qat::testing::GgufBuilder;
+  const auto integers = [](const std::vector<std::int32_t>& all) {
+    std::string value = qat::testing::bytes_of<std::uint32_t>(5) +
+                        qat::testing::bytes_of<std::uint64_t>(all.size());
+    for (const std::int32_t n : all) value += qat::testing::bytes_of(n);
+    return value;
+  };
+  GgufBuilder file;
+  file.add_text("tokenizer.ggml.model", "gpt2");
+  file.add_text("tokenizer.ggml.pre", "smollm");
+  file.add_texts("tokenizer.ggml.tokens", {"a", "b", "ab"});
+  file.add_texts("tokenizer.ggml.merges", {"a b"});
+  file.add("tokenizer.ggml.token_type", 9, integers({1, 1, 3}));
+  file.add_u32("tokenizer.ggml.bos_token_id", 2);
+  file.add_u32("tokenizer.ggml.eos_token_id", 0xffffffff);
+  file.add("tokenizer.ggml.add_bos_token", 7, std::string(1, '\1'));
+  file.add("tokenizer.ggml.add_space_prefix", 7, std::string(1, '\0'));
+  const std::string bytes = file.bytes();
+  const qat::io::GgufFile read(qat::testing::as_bytes(bytes), "f");
+  const qat::io::gguf_vocabulary v = qat::io::vocabulary_of(read.metadata());
+  CHECK(v.model == "gpt2");
+  CHECK(v.pre == "smollm");
+  CHECK(v.tokens == std::vector<std::string>{"a", "b", "ab"});
+  CHECK(v.merges == std::vector<std::string>{"a b"});
+  CHECK(v.token_types == std::vector<std::int32_t>{1, 1, 3});
+  CHECK(v.scores.empty());
+  CHECK(v.bos == 2);
+  CHECK(v.eos == 0x7fffffff);  // beyond every vocabulary, and refused there
+  CHECK(!v.unknown);
+  CHECK(v.add_bos == true);
+  CHECK(!v.add_space_prefix);
+  CHECK_THROWS_WITH_AS(static_cast<void>(qat::io::tokenizer_from_gguf(read.metadata())),
+                       doctest::Contains("tokenizer.ggml.eos_token_id below 3"),
+                       qat::io::FormatError);
 }

@@ -5,22 +5,14 @@
 #include <string>
 
 #include <tests/support/files.hpp>
+#include <tests/support/gguf_builder.hpp>
 #include <tests/support/llamas.hpp>
 
 using namespace qat::testing;  // the names of tests/support; nothing of the library
 using qat::io::FormatError;
-using qat::llama::config_from_hugging_face;
 using qat::llama::llama_config;
 
 namespace {
-
-llama_config config_of(const std::string& json) {
-  return config_from_hugging_face(nlohmann::json::parse(json), "config.json");
-}
-
-const char* const minimal =
-    R"({"vocab_size":53,"hidden_size":36,"intermediate_size":50,"num_hidden_layers":2,)"
-    R"("num_attention_heads":6)";
 
 /// A safetensors file of fp32 tensors, `change` applied to each (name, shape) before it is written.
 template <class Change>
@@ -44,43 +36,87 @@ const char* const tiny_qwen =
     R"("num_hidden_layers":2,"num_attention_heads":6,"num_key_value_heads":2,"head_dim":6,)"
     R"("max_position_embeddings":80,"rms_norm_eps":1e-5})";
 
-}  // namespace
-
-TEST_CASE("checkpoint: the config of every family that the keys tell apart") {
-  const llama_config plain = config_of(std::string(minimal) + "}");
-  CHECK(plain.kv_heads == 6);
-  CHECK(plain.head_size == 6);
-  CHECK(plain.rope.theta == 10000.0f);
-  CHECK(!plain.tied_head);
-  const llama_config llama3 = config_of(
-      std::string(minimal) +
-      R"(,"num_key_value_heads":2,"rope_theta":500000.0,"tie_word_embeddings":true,"eos_token_id":[7,9],)"
-      R"("rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,)"
-      R"("high_freq_factor":4.0,"original_max_position_embeddings":8192}})");
-  CHECK(llama3.kv_heads == 2);
-  CHECK(llama3.rope.scaling == qat::rope_scaling::llama3);
-  CHECK(llama3.rope.factor == 8.0f);
-  CHECK(llama3.rope.original_context == 8192);
-  CHECK(llama3.rope.theta == 500000.0f);
-  CHECK(llama3.tied_head);
-  CHECK(llama3.eos == 7);
-  const llama_config linear =
-      config_of(std::string(minimal) + R"(,"rope_scaling":{"type":"linear","factor":2.0}})");
-  CHECK(linear.rope.scaling == qat::rope_scaling::linear);
-  CHECK(config_of(tiny_qwen).attention_bias);
+void check_equal(const qat::llama::llama_parameters<float>& a,
+                 const qat::llama::llama_parameters<float>& b) {
+  std::size_t compared = 0;
+  qat::llama::for_each_parameter(
+      a,
+      [&](const std::string& name, const qat::Tensor<float>& x, const qat::Tensor<float>& y) {
+        INFO(name);
+        REQUIRE(x.shape() == y.shape());
+        CHECK(std::equal(x.data(), x.data() + x.size(), y.data()));
+        ++compared;
+      },
+      b);
+  CHECK(compared == 1 + a.layers.size() * (a.config.attention_bias ? 12 : 9) + 2);
 }
 
-TEST_CASE("checkpoint: what the model cannot do is refused by the name of the key") {
-  for (const char* bad :
-       {R"(,"model_type":"mistral"})", R"(,"hidden_act":"gelu"})", R"(,"mlp_bias":true})",
-        R"(,"attention_bias":true})", R"(,"rope_scaling":{"rope_type":"yarn","factor":2.0}})",
-        R"(,"rms_norm_eps":"small"})", R"(,"tie_word_embeddings":1})", R"(,"bos_token_id":-1})"}) {
-    const std::string json = minimal + std::string(bad);
-    INFO(json);
-    CHECK_THROWS_AS(config_of(json), FormatError);
+/// ggml's name of a tensor: the inverse of hugging_face_name, found by trying.
+std::string ggml_name(const std::string& ours) {
+  for (const char* name : {"token_embd.weight", "output_norm.weight", "output.weight"})
+    if (qat::llama::hugging_face_name(name) == ours) return name;
+  for (const char* layer : {"blk.0.", "blk.1."})
+    for (const char* name :
+         {"attn_norm.weight", "attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_q.bias",
+          "attn_k.bias", "attn_v.bias", "attn_output.weight", "ffn_norm.weight", "ffn_gate.weight",
+          "ffn_up.weight", "ffn_down.weight"})
+      if (qat::llama::hugging_face_name(layer + std::string(name)) == ours)
+        return layer + std::string(name);
+  return "";
+}
+
+/// A GGUF file of fp32 tensors; `interleave` orders rows as llama.cpp's conversion of LLaMA does.
+std::string gguf_of(const qat::llama::llama_parameters<float>& parameters, bool interleave) {
+  const llama_config& c = parameters.config;
+  const std::string family = c.attention_bias ? "qwen2" : "llama";
+  GgufBuilder file;
+  file.add_text("general.architecture", family);
+  const auto add = [&](const char* key, std::size_t value) {
+    file.add_u32(family + "." + key, static_cast<std::uint32_t>(value));
+  };
+  add("embedding_length", c.hidden);
+  add("feed_forward_length", c.intermediate);
+  add("block_count", c.layers);
+  add("attention.head_count", c.heads);
+  add("attention.head_count_kv", c.kv_heads);
+  add("context_length", c.context);
+  file.add_f32(family + ".attention.layer_norm_rms_epsilon", c.rms_epsilon);
+  qat::llama::for_each_parameter(parameters, [&](std::string name, const qat::Tensor<float>& t) {
+    const bool rotated = interleave && (name.find("q_proj") != std::string::npos ||
+                                        name.find("k_proj") != std::string::npos);
+    std::string data;
+    for (std::size_t r = 0; r < t.rows(); ++r) {
+      const std::size_t in_head = r % c.head_size;
+      const std::size_t half = c.head_size / 2;
+      const std::size_t from = rotated ? r - in_head + in_head % 2 * half + in_head / 2 : r;
+      data.append(reinterpret_cast<const char*>(t.row(from)), t.cols() * sizeof(float));
+    }
+    std::vector<std::uint64_t> extents{t.cols()};
+    if (t.shape().rank() == 2) extents.push_back(t.rows());
+    file.add_tensor(ggml_name(name), extents, 0, data);
+  });
+  return file.bytes();
+}
+
+}  // namespace
+
+TEST_CASE("checkpoint: a GGUF file gives back the parameters that were written") {
+  const TemporaryFolder folder;
+  llama_config llama = tiny_llama;
+  llama.attention_bias = false;
+  for (const llama_config& config : {llama, tiny_llama}) {
+    const auto parameters = random_parameters(config);
+    // By its name or by its first bytes.
+    for (const std::string name : {"model.gguf", "model.bin"}) {
+      write_file(folder / name, gguf_of(parameters, !config.attention_bias));
+      const qat::llama::Checkpoint checkpoint(folder / name);
+      CHECK(checkpoint.config() == config);
+      REQUIRE(checkpoint.gguf_metadata() != nullptr);
+      check_equal(checkpoint.parameters(), parameters);
+    }
   }
-  CHECK_THROWS_WITH_AS(config_of("{}"), doctest::Contains("vocab_size"), FormatError);
-  CHECK_THROWS_AS(config_of("[]"), FormatError);
+  write_file(folder / "model.gguf", "GGU");
+  CHECK_THROWS_AS(qat::llama::Checkpoint(folder / "model.gguf"), FormatError);
 }
 
 TEST_CASE("checkpoint: a folder gives back the parameters that were written") {
@@ -90,15 +126,7 @@ TEST_CASE("checkpoint: a folder gives back the parameters that were written") {
   write_file(folder / "model.safetensors", file_of(parameters, [](auto&, auto&) { return true; }));
   const auto loaded = qat::llama::load_parameters(folder.path());
   CHECK(loaded.config == tiny_llama);
-  std::size_t compared = 0;
-  qat::llama::for_each_parameter(parameters, [&](const std::string& name, const auto& t) {
-    qat::llama::for_each_parameter(loaded, [&](const std::string& other, const auto& u) {
-      if (name != other) return;
-      CHECK(std::equal(t.data(), t.data() + t.size(), u.data()));
-      ++compared;
-    });
-  });
-  CHECK(compared == 27);
+  check_equal(loaded, parameters);
 }
 
 TEST_CASE("checkpoint: a tensor that is missing or extra or of another shape is named") {

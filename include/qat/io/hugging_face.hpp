@@ -1,9 +1,11 @@
 #pragma once
 
+#include <qat/io/json_field.hpp>
 #include <qat/io/safetensors.hpp>
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,7 +29,7 @@ class HuggingFaceFolder {
     if (!fs::exists(path_of("config.json")))
       throw FileError(folder,
                       "has no config.json; give the folder of a model that transformers saved");
-    config_ = parse(path_of("config.json"));
+    config_ = parse_json(read_text(path_of("config.json")), path_of("config.json"));
     if (fs::exists(path_of("model.safetensors"))) {
       add(path_of("model.safetensors"), access);
     } else if (fs::exists(path_of("model.safetensors.index.json"))) {
@@ -48,7 +50,7 @@ class HuggingFaceFolder {
   [[nodiscard]] std::string path_of(const std::string& file) const {
     return (std::filesystem::path(folder_) / file).string();
   }
-  [[nodiscard]] const nlohmann::json& config() const { return config_; }
+  [[nodiscard]] JsonField config() const { return {config_, path_of("config.json")}; }
 
   /// Of all shards, in order of their names.
   [[nodiscard]] const std::map<std::string, named_tensor>& tensors() const { return tensors_; }
@@ -59,23 +61,17 @@ class HuggingFaceFolder {
   }
 
  private:
-  static nlohmann::json parse(const std::string& path) {
-    return detail::parse_json(read_text(path), path, 0);
-  }
-
   /// The files of the index: plain names inside the folder.
   [[nodiscard]] std::vector<std::string> shards() const {
     const std::string path = path_of("model.safetensors.index.json");
-    const nlohmann::json index = parse(path);
-    if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
-      throw FormatError(path, 0, "an object weight_map", index.type_name());
+    const nlohmann::json index = parse_json(read_text(path), path);
     std::set<std::string> names;
-    for (const auto& [tensor, file] : index["weight_map"].items()) {
-      const std::string name = file.is_string() ? file.get<std::string>() : "";
-      if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..")
-        throw FormatError(path, 0, "the name of a file in the folder for " + tensor, file.dump());
+    JsonField(index, path)["weight_map"].each([&](const std::string&, const JsonField& file) {
+      const std::string& name = file.some_text();
+      if (name.find('/') != std::string::npos || name == "." || name == "..")
+        file.refuse("the name of a file in the folder");
       names.insert(name);
-    }
+    });
     return {names.begin(), names.end()};
   }
 

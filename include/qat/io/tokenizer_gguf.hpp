@@ -3,8 +3,10 @@
 #include <qat/io/detail/score_merges.hpp>
 #include <qat/io/detail/tokenizer_tables.hpp>
 #include <qat/io/format_error.hpp>
+#include <qat/io/gguf_value.hpp>
 #include <qat/io/tokenizer.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -225,6 +227,40 @@ inline void add_characters(tokenizer_tables& tables) {
     detail::read_gguf_merges(source, path, *tables);
   }
   return Tokenizer(std::move(tables));
+}
+
+/// The tokenizer keys of a GGUF file.
+///
+/// Throws  FormatError naming the key that is missing or of another kind.
+[[nodiscard]] inline gguf_vocabulary vocabulary_of(const GgufMetadata& metadata) {
+  const std::string prefix = "tokenizer.ggml.";
+  const auto id = [&](const char* name) -> std::optional<std::int32_t> {
+    const std::string key = prefix + name + "_token_id";
+    if (!metadata.has(key)) return std::nullopt;
+    return static_cast<std::int32_t>(std::min<std::uint64_t>(metadata.number(key), 0x7fffffff));
+  };
+  gguf_vocabulary v;
+  v.model = metadata.text(prefix + "model", "");
+  v.pre = metadata.text(prefix + "pre", "");
+  v.tokens = metadata.texts(prefix + "tokens");
+  if (metadata.has(prefix + "scores")) v.scores = metadata.numbers<float>(prefix + "scores");
+  if (metadata.has(prefix + "token_type"))
+    v.token_types = metadata.numbers<std::int32_t>(prefix + "token_type");
+  if (metadata.has(prefix + "merges")) v.merges = metadata.texts(prefix + "merges");
+  v.bos = id("bos");
+  v.eos = id("eos");
+  v.unknown = id("unknown");
+  if (metadata.has(prefix + "add_bos_token"))
+    v.add_bos = metadata.flag(prefix + "add_bos_token", false);
+  v.add_space_prefix = metadata.flag(prefix + "add_space_prefix", true);
+  return v;
+}
+
+/// The tokenizer of a GGUF file.
+///
+/// Throws  as vocabulary_of and tokenizer_from_gguf_vocabulary.
+[[nodiscard]] inline Tokenizer tokenizer_from_gguf(const GgufMetadata& metadata) {
+  return tokenizer_from_gguf_vocabulary(vocabulary_of(metadata), metadata.path());
 }
 
 }  // namespace qat::io

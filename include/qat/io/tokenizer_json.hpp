@@ -1,10 +1,10 @@
 #pragma once
 
-#include <qat/io/detail/json_fields.hpp>
 #include <qat/io/detail/tokenizer_json_model.hpp>
 #include <qat/io/detail/tokenizer_json_steps.hpp>
 #include <qat/io/detail/tokenizer_tables.hpp>
 #include <qat/io/format_error.hpp>
+#include <qat/io/json_field.hpp>
 #include <qat/io/tokenizer.hpp>
 
 #include <cstddef>
@@ -38,8 +38,9 @@ namespace qat::io {
 /// Source  huggingface/tokenizers.
 [[nodiscard]] inline Tokenizer tokenizer_from_json(std::span<const std::byte> bytes,
                                                    const std::string& path) {
-  const nlohmann::json document = detail::parse_json(bytes, path);
-  const detail::JsonField root(document, path, "");
+  const nlohmann::json document =
+      parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+  const JsonField root(document, path);
   if (root.has("version") && root["version"].text() != "1.0") root["version"].refuse("\"1.0\"");
 
   auto tables = std::make_shared<detail::tokenizer_tables>();

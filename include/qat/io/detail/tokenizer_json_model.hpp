@@ -1,6 +1,6 @@
 #pragma once
 
-#include <qat/io/detail/json_fields.hpp>
+#include <qat/io/json_field.hpp>
 #include <qat/io/detail/tokenizer_json_steps.hpp>
 #include <qat/io/detail/tokenizer_tables.hpp>
 
