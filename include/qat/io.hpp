@@ -3,6 +3,7 @@
 /// \file
 /// Files of other people: checkpoints and tokenizers.
 
+#include <qat/io/atomic_file.hpp>
 #include <qat/io/byte_reader.hpp>
 #include <qat/io/format_error.hpp>
 #include <qat/io/gguf.hpp>
@@ -13,6 +14,7 @@
 #include <qat/io/mapped_file.hpp>
 #include <qat/io/named_tensor.hpp>
 #include <qat/io/safetensors.hpp>
+#include <qat/io/safetensors_writer.hpp>
 #include <qat/io/tokenizer.hpp>
 #include <qat/io/tokenizer_gguf.hpp>
 #include <qat/io/tokenizer_json.hpp>

@@ -12,4 +12,5 @@
 #include <qat/llama/model.hpp>
 #include <qat/llama/parameters.hpp>
 #include <qat/llama/sampling.hpp>
+#include <qat/llama/save_checkpoint.hpp>
 #include <qat/llama/scheme.hpp>
