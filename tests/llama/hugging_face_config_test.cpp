@@ -80,6 +80,8 @@ TEST_CASE("hugging_face_config: what is written is read back") {
                  .original_context = 64};
   for (const llama_config& c : {plain, linear, llama3, qat::testing::tiny_llama})
     CHECK(config_of(hugging_face_config(c, "float32").dump()) == c);
+  CHECK(hugging_face_config(plain, "float32").dump().find("\"rms_norm_eps\":1e-05") !=
+        std::string::npos);
   llama_config interleaved = plain;
   interleaved.rope.layout = qat::rope_layout::interleaved;
   CHECK_THROWS_WITH_AS(static_cast<void>(hugging_face_config(interleaved, "float32")),

@@ -3,6 +3,7 @@
 #include <qat/autograd/tape.hpp>
 #include <qat/tensor/tensor.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -28,7 +29,8 @@ struct gradient_error {
 ///   numeric_i = (f(p + h e_i) - f(p - h e_i)) / (2 h),   h = 1e-5 max(1, |p_i|)
 ///
 /// f(tape, variables) -> Variable<double> (one element) builds the function from the parameters; it is run on a planning
-/// arena first, and the real runs must need exactly what was planned.
+/// arena first, and the real runs must need exactly what was planned. Gradients begin at 1, so that one that is written
+/// where it should be added is far off.
 ///
 /// Valid   f smooth within h of the parameters.
 /// Error   of the quotient: h^2 |f'''| / 6 + 2^-53 |f| / h: about 1e-10 |f'''| / 6 + 1e-11 |f|.
@@ -37,7 +39,10 @@ struct gradient_error {
 template <class F>
 gradient_error check_gradient(F&& f, std::span<Tensor<double>> parameters) {
   std::vector<Tensor<double>> gradients;
-  for (const Tensor<double>& p : parameters) gradients.emplace_back(p.shape());
+  for (const Tensor<double>& p : parameters) {
+    gradients.emplace_back(p.shape());
+    std::fill_n(gradients.back().data(), p.size(), 1.0);
+  }
   const auto variables = [&](Tape<double>& tape) {
     std::vector<Variable<double>> all;
     for (std::size_t i = 0; i < parameters.size(); ++i)
@@ -76,7 +81,7 @@ gradient_error check_gradient(F&& f, std::span<Tensor<double>> parameters) {
       const double below = value();
       x = at;
       const double numeric = (above - below) / (2.0 * h);
-      const double analytic = gradients[p].data()[i];
+      const double analytic = gradients[p].data()[i] - 1.0;
       const double error = std::abs(analytic - numeric) / std::max(1.0, std::abs(numeric));
       if (!(error <= worst.largest)) worst = {error, p, i, analytic, numeric};
     }

@@ -3,8 +3,10 @@
 #include <qat/io/json_field.hpp>
 #include <qat/llama/config.hpp>
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <string>
 
@@ -41,6 +43,13 @@ inline rope_config rope_from(const io::JsonField& json, std::size_t context) {
     scaling.refuse("a rotation that is default, linear or llama3", kind);
   }
   return rope;
+}
+
+/// The double whose shortest decimal is that of x: 1e-05 and not 9.999999747378752e-06.
+inline double as_written(float x) {
+  char digits[32] = {};
+  std::to_chars(digits, digits + sizeof(digits), x);
+  return std::strtod(digits, nullptr);
 }
 
 /// A token id, the first of several.
@@ -109,8 +118,8 @@ inline std::optional<std::int32_t> token_from(const io::JsonField& json, const c
                               {"num_key_value_heads", c.kv_heads},
                               {"head_dim", c.head_size},
                               {"max_position_embeddings", c.context},
-                              {"rms_norm_eps", c.rms_epsilon},
-                              {"rope_theta", c.rope.theta},
+                              {"rms_norm_eps", detail::as_written(c.rms_epsilon)},
+                              {"rope_theta", detail::as_written(c.rope.theta)},
                               {"hidden_act", "silu"},
                               {"tie_word_embeddings", c.tied_head},
                               {"torch_dtype", dtype}};
@@ -119,12 +128,12 @@ inline std::optional<std::int32_t> token_from(const io::JsonField& json, const c
     json["mlp_bias"] = false;
   }
   if (c.rope.scaling == rope_scaling::linear)
-    json["rope_scaling"] = {{"rope_type", "linear"}, {"factor", c.rope.factor}};
+    json["rope_scaling"] = {{"rope_type", "linear"}, {"factor", detail::as_written(c.rope.factor)}};
   if (c.rope.scaling == rope_scaling::llama3)
     json["rope_scaling"] = {{"rope_type", "llama3"},
-                            {"factor", c.rope.factor},
-                            {"low_freq_factor", c.rope.low_frequency_factor},
-                            {"high_freq_factor", c.rope.high_frequency_factor},
+                            {"factor", detail::as_written(c.rope.factor)},
+                            {"low_freq_factor", detail::as_written(c.rope.low_frequency_factor)},
+                            {"high_freq_factor", detail::as_written(c.rope.high_frequency_factor)},
                             {"original_max_position_embeddings", c.rope.original_context}};
   if (c.bos) json["bos_token_id"] = *c.bos;
   if (c.eos) json["eos_token_id"] = *c.eos;

@@ -31,8 +31,16 @@ static_assert(qat::arithmetic_of<not_quantized, not_quantized> == qat::linear_ar
 
 constexpr std::size_t rows = 9, in = 37, out = 21;
 
+/// Gradients begin at these numbers, for backward adds to what is there.
+float begun(std::size_t i) {
+  return uniform(55, i);
+}
+
 struct layer_run {
-  qat::Tensor<float> y{{rows, out}}, dx{{rows, in}}, dw{{out, in}}, db{{out}};
+  qat::Tensor<float> y{{rows, out}};
+  qat::Tensor<float> dx = uniform_tensor<float>(55, {rows, in});
+  qat::Tensor<float> dw = uniform_tensor<float>(55, {out, in});
+  qat::Tensor<float> db = uniform_tensor<float>(55, {out});
 };
 
 template <class W, class A>
@@ -65,12 +73,14 @@ qat::Tensor<float> levels_of(const qat::Tensor<float>& x) {
   return y;
 }
 
-template <class Q>
-bool passes(float x) {
-  if constexpr (qat::is_quantized<Q>)
-    if constexpr (!std::is_same_v<typename Q::gradient, qat::straight_through>)
-      return x > -1.0f && x < 1.0f;
-  return true;
+/// What the gradient of x becomes from `begin`: straight through, the chain add(sum) continues it; where a mask stands
+/// between, the whole sum is added or dropped.
+template <class Q, class Add>
+float gradient_through(float x, float begin, Add&& add) {
+  if constexpr (qat::detail::has_masked_gradient<Q>)
+    return begin + (x > -1.0f && x < 1.0f ? add(0.0f) : 0.0f);
+  else
+    return add(begin);
 }
 
 /// The straight-through definition: the linear layer on levels, forward within its roundings, gradients to the bit.
@@ -93,16 +103,28 @@ void check_definition() {
     }
   for (std::size_t n = 0; n < rows; ++n)
     for (std::size_t i = 0; i < in; ++i) {
-      float sum = 0.0f;
-      for (std::size_t o = 0; o < out; ++o) sum = qat::core::fma(dy(n, o), wl.row(o)[i], sum);
-      CHECK(run.dx.row(n)[i] == (passes<A>(x.row(n)[i]) ? sum : 0.0f));
+      const auto add = [&](float sum) {
+        for (std::size_t o = 0; o < out; ++o) sum = qat::core::fma(dy(n, o), wl.row(o)[i], sum);
+        return sum;
+      };
+      CHECK(run.dx.row(n)[i] == gradient_through<A>(x.row(n)[i], begun(n * in + i), add));
     }
   for (std::size_t o = 0; o < out; ++o)
     for (std::size_t i = 0; i < in; ++i) {
-      float sum = 0.0f;
-      for (std::size_t n = 0; n < rows; ++n) sum = qat::core::fma(dy(n, o), xl.row(n)[i], sum);
-      CHECK(run.dw.row(o)[i] == (passes<W>(w.row(o)[i]) ? sum : 0.0f));
+      const auto add = [&](float sum) {
+        for (std::size_t n = 0; n < rows; ++n) sum = qat::core::fma(dy(n, o), xl.row(n)[i], sum);
+        return sum;
+      };
+      CHECK(run.dw.row(o)[i] == gradient_through<W>(w.row(o)[i], begun(o * in + i), add));
     }
+  for (std::size_t o = 0; o < out; ++o) {
+    double sum = begun(o), size = std::abs(sum);
+    for (std::size_t n = 0; n < rows; ++n) {
+      sum += double(dy(n, o));
+      size += std::abs(double(dy(n, o)));
+    }
+    CHECK(std::abs(double(run.db.data()[o]) - sum) <= rows * 0x1p-24 * size);
+  }
 }
 
 }  // namespace
