@@ -4,7 +4,7 @@
 #include <qat/eval/score.hpp>
 #include <qat/llama/generate.hpp>
 #include <qat/llama/parameters.hpp>
-#include <qat/llama/scheme.hpp>
+#include <qat/llama/scheme_name.hpp>
 
 #include <cstdint>
 #include <functional>

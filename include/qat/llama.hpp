@@ -3,6 +3,7 @@
 /// \file
 /// The LLaMA: schemes, parameters, checkpoints, model, cache, sampling, generation.
 
+#include <qat/llama/block_weights.hpp>
 #include <qat/llama/checkpoint.hpp>
 #include <qat/llama/config.hpp>
 #include <qat/llama/generate.hpp>
@@ -14,3 +15,4 @@
 #include <qat/llama/sampling.hpp>
 #include <qat/llama/save_checkpoint.hpp>
 #include <qat/llama/scheme.hpp>
+#include <qat/llama/scheme_name.hpp>

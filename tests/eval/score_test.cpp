@@ -1,6 +1,7 @@
 #include <qat/core/thread_executor.hpp>
 #include <qat/eval/score.hpp>
 #include <qat/llama/checkpoint.hpp>
+#include <qat/llama/scheme_name.hpp>
 
 #include <doctest/doctest.h>
 

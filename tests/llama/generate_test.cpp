@@ -2,6 +2,7 @@
 #include <qat/io/tokenizer_llama2c.hpp>
 #include <qat/llama/checkpoint.hpp>
 #include <qat/llama/generate.hpp>
+#include <qat/llama/scheme_name.hpp>
 
 #include <doctest/doctest.h>
 

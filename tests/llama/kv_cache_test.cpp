@@ -1,4 +1,5 @@
 #include <qat/llama/kv_cache.hpp>
+#include <qat/llama/scheme_name.hpp>
 
 #include <doctest/doctest.h>
 

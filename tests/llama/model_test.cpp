@@ -1,5 +1,6 @@
 #include <qat/core/thread_executor.hpp>
 #include <qat/llama/model.hpp>
+#include <qat/llama/scheme_name.hpp>
 
 #include <doctest/doctest.h>
 
@@ -16,11 +17,18 @@ using qat::llama::Llama;
 namespace {
 
 using W4A8KV4 = qat::named_scheme<4, 0, 8, 4, false, false>;
+using Table8 = qat::Quantizer<qat::bits<8>, qat::per_channel>;
 /// Groups, weights alone, affine K and V a head, K behind the rotation.
 using W4GA16KV4HZAfterRope =
-    qat::scheme<qat::named_scheme<4, 16, 16, 4, true, true>::weight, qat::not_quantized,
-                qat::named_scheme<4, 16, 16, 4, true, true>::key_value, true,
-                qat::key_position::after_rope>;
+    qat::with_keys<qat::named_scheme<4, 16, 16, 4, true, true>, qat::key_position::after_rope>;
+/// Levels of head and embedding; the last block and all down_proj in fp32.
+struct exempt_some {
+  static constexpr bool exempts(std::size_t layer, std::size_t layers, qat::linear_role role) {
+    return layer + 1 == layers || role == qat::linear_role::down;
+  }
+};
+using Tables =
+    qat::with_exempt<qat::with_embedding<qat::with_head<W4A8KV4, Table8>, Table8>, exempt_some>;
 
 /// f.template operator()<Scheme>() for schemes that together take every way through the model.
 template <class F>
@@ -32,6 +40,7 @@ void for_each_scheme(F&& f) {
   one.template operator()<qat::full_precision>();
   one.template operator()<W4A8KV4>();
   one.template operator()<W4GA16KV4HZAfterRope>();
+  one.template operator()<Tables>();
 }
 
 }  // namespace
@@ -134,4 +143,66 @@ TEST_CASE("Llama: the context and the vocabulary are limits with numbers") {
   const std::vector<std::int32_t> unknown{53};
   CHECK_THROWS_WITH_AS(static_cast<void>(hidden_states(model, std::span(unknown), whole)),
                        doctest::Contains("token 53 of 53"), qat::ContractViolation);
+}
+
+TEST_CASE("Llama: head and embedding on levels are the model whose tables hold these levels") {
+  auto parameters = random_parameters(tiny_llama);
+  auto levels = parameters;
+  for (qat::Tensor<float>* const t : {&levels.embedding, &levels.head}) {
+    const auto view = qat::TensorView<const float>(t->view()).matrix();
+    qat::fake_quantize<Table8>(view, qat::calibrate<Table8>(view), t->view().matrix());
+  }
+  using Student = qat::with_embedding<qat::with_head<W4A8KV4, Table8>, Table8>;
+  const Llama<Student> student(parameters, {});
+  const Llama<W4A8KV4> expected(levels, {});
+  const auto tokens = random_tokens(1, 20, tiny_llama.vocabulary);
+  const auto targets = random_tokens(2, 20, tiny_llama.vocabulary);
+  const std::array<document_rows, 1> whole{{{0, 20}}};
+  const auto positions = positions_of(whole, 20);
+  // Losses and, straight through, gradients too.
+  const auto run = [&](const auto& model, qat::llama::llama_parameters<float>& gradients) {
+    float loss = 0.0f;
+    run_planned<float>(qat::tape_mode::train, [&](qat::Tape<float>& tape) {
+      const auto hidden = model.forward(tape, {tokens, positions, whole}, &gradients);
+      const auto y = qat::cross_entropy(tape, hidden, model.head(tape, &gradients),
+                                        std::span<const std::int32_t>(targets));
+      if (tape.computes()) loss = *y.value.data();
+      tape.backward(y);
+    });
+    return loss;
+  };
+  qat::llama::llama_parameters<float> of_student(tiny_llama), of_expected(tiny_llama);
+  CHECK(run(student, of_student) == run(expected, of_expected));
+  qat::llama::for_each_parameter(
+      of_student,
+      [&](const std::string& name, const qat::Tensor<float>& a, const qat::Tensor<float>& b) {
+        INFO(name);
+        CHECK(std::equal(a.data(), a.data() + a.size(), b.data()));
+      },
+      of_expected);
+  // After a change of the parameters the levels follow.
+  parameters.embedding.row(static_cast<std::size_t>(tokens[0]))[0] += 1.0f;
+  Llama<Student> changed(parameters, {});
+  CHECK(hidden_states(changed, tokens, whole) != hidden_states(expected, tokens, whole));
+}
+
+TEST_CASE("Llama: exempted layers compute in fp32") {
+  auto parameters = random_parameters(tiny_llama);
+  struct all {
+    static constexpr bool exempts(std::size_t, std::size_t, qat::linear_role) { return true; }
+  };
+  using W4A8 = qat::named_scheme<4, 0, 8, 16, false, false>;
+  const auto tokens = random_tokens(1, 20, tiny_llama.vocabulary);
+  const std::array<document_rows, 1> whole{{{0, 20}}};
+  const auto states = [&]<class Scheme>() {
+    return hidden_states(Llama<Scheme>(parameters, {}), tokens, whole);
+  };
+  const auto teacher = states.template operator()<qat::full_precision>();
+  CHECK(states.template operator()<qat::with_exempt<W4A8, all>>() == teacher);
+  const auto quantized = states.template operator()<W4A8>();
+  CHECK(quantized != teacher);
+  const auto partly =
+      states.template operator()<qat::with_exempt<W4A8, qat::exempt_role<qat::linear_role::o>>>();
+  CHECK(partly != teacher);
+  CHECK(partly != quantized);
 }

@@ -60,7 +60,7 @@ inline const llama::llama_config tiny_llama{.vocabulary = 53,
 }
 
 /// The hidden states of whole documents in one pass.
-template <class Scheme>
+template <scheme_like Scheme>
 [[nodiscard]] std::vector<float> hidden_states(const llama::Llama<Scheme>& model,
                                                std::span<const std::int32_t> tokens,
                                                std::span<const document_rows> documents,
@@ -79,7 +79,7 @@ template <class Scheme>
 }
 
 /// The hidden states of one sequence through a cache, in steps of the given sizes.
-template <class Scheme>
+template <scheme_like Scheme>
 [[nodiscard]] std::vector<float> cached_states(const llama::Llama<Scheme>& model,
                                                llama::KvCache<Scheme>& cache,
                                                std::span<const std::int32_t> tokens,

@@ -57,7 +57,7 @@ namespace detail {
 inline constexpr std::size_t batch_tokens = 1024;
 
 /// The most probable token of each row.
-template <class Scheme>
+template <scheme_like Scheme>
 std::vector<std::int32_t> best_tokens(Tape<float>& tape, const llama::Llama<Scheme>& model,
                                       const Variable<float>& hidden) {
   std::vector<std::int32_t> best(hidden.value.rows());
@@ -142,7 +142,7 @@ std::vector<sequence_score> score_sequences(const llama::Llama<Scheme>& model,
   return scores;
 }
 
-template <class Scheme>
+template <scheme_like Scheme>
 std::vector<sequence_score> score_sequences(const llama::Llama<Scheme>& model,
                                             const llama::Llama<full_precision>* teacher,
                                             std::span<const std::vector<std::int32_t>> all,

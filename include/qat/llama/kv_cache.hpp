@@ -105,7 +105,7 @@ class CachedRows<KV> {
 
 /// The cache of one sequence. K is kept where the scheme quantizes it: before the rotation, which is then applied on
 /// reading, or behind it. fp32 keys are kept rotated.
-template <class Scheme>
+template <scheme_like Scheme>
 class KvCache {
  public:
   using quantizer = typename Scheme::key_value;

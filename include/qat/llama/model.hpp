@@ -9,6 +9,7 @@
 #include <qat/autograd/ops/rope.hpp>
 #include <qat/autograd/ops/token_loss.hpp>
 #include <qat/autograd/tape.hpp>
+#include <qat/llama/block_weights.hpp>
 #include <qat/llama/kv_cache.hpp>
 #include <qat/llama/parameters.hpp>
 #include <qat/llama/scheme.hpp>
@@ -33,14 +34,14 @@ struct token_batch {
 };
 
 /// The next `count` rows of a batch continue the sequence of a cache.
-template <class Scheme>
+template <scheme_like Scheme>
 struct cached_rows {
   KvCache<Scheme>* cache = nullptr;
   std::size_t count = 0;
 };
 
 /// A LLaMA with the arithmetic of Scheme. Borrows its parameters; keeps them packed as its products read them.
-template <class Scheme>
+template <scheme_like Scheme>
 class Llama {
  public:
   using weight = typename Scheme::weight;
@@ -64,26 +65,22 @@ class Llama {
   ///
   /// Cost  a read and a write of every weight.
   void prepare(core::executor_reference executor) {
-    blocks_.resize(parameters_.layers.size());
-    for (std::size_t i = 0; i < blocks_.size(); ++i) {
-      const layer_parameters<float>& l = parameters_.layers[i];
-      const auto made = [&](const Tensor<float>& w) {
-        return LinearWeights<weight, activation>(executor, w.view());
-      };
-      blocks_[i] = {made(l.q),    made(l.k),  made(l.v),   made(l.o),
-                    made(l.gate), made(l.up), made(l.down)};
-    }
-    const Tensor<float>& head = parameters_.head_weight();
-    head_panels_ = Tensor<float>(Shape{panel_elements(head.rows(), head.cols())});
-    pack_panels(executor, head.view().matrix(), head_panels_.data());
+    const std::size_t layers = parameters_.layers.size();
+    blocks_.resize(layers);
+    for (std::size_t i = 0; i < layers; ++i)
+      blocks_[i] = BlockWeights<Scheme>(executor, parameters_.layers[i], i, layers);
+    embedding_ =
+        shown<typename Scheme::embedding>(executor, parameters_.embedding, embedding_levels_);
+    head_ = shown<typename Scheme::head>(executor, parameters_.head_weight(), head_levels_);
+    head_panels_ = Tensor<float>(Shape{panel_elements(head_.rows(), head_.cols())});
+    pack_panels(executor, TensorView<const float>(head_).matrix(), head_panels_.data());
   }
 
   /// The output layer; its gradient, where there is one, goes to `gradients`.
   [[nodiscard]] head_weights<float> head(Tape<float>& tape,
                                          llama_parameters<float>* gradients = nullptr) const {
-    Tensor<float>& w = parameters_.head_weight();
-    return {variable(tape, w, gradients == nullptr ? nullptr : &gradients->head_weight()),
-            {head_panels_.data(), w.rows(), w.cols()}};
+    return {variable(tape, head_, gradients == nullptr ? nullptr : &gradients->head_weight()),
+            {head_panels_.data(), head_.rows(), head_.cols()}};
   }
 
   /// The normalized last hidden state of every token, (N, C): what the head multiplies.
@@ -146,24 +143,34 @@ class Llama {
   }
 
  private:
-  using weights = LinearWeights<weight, activation>;
-  struct block {
-    weights q, k, v, o, gate, up, down;
-  };
+  /// What a table of the vocabulary shows: itself, or the levels of Q, made afresh.
+  template <class Q>
+  static TensorView<float> shown(core::executor_reference executor, Tensor<float>& w,
+                                 Tensor<float>& levels) {
+    if constexpr (!is_quantized<Q>) {
+      return w.view();
+    } else {
+      const TensorView<const float> values = w.view();
+      levels = Tensor<float>(w.shape());
+      fake_quantize<Q>(parallel(executor), values.matrix(),
+                       calibrate<Q>(parallel(executor), values.matrix()), levels.view().matrix());
+      return levels.view();
+    }
+  }
 
-  static Variable<float> variable(Tape<float>& tape, Tensor<float>& value,
+  /// Levels have the gradient of what they are levels of: straight through.
+  static Variable<float> variable(Tape<float>& tape, const TensorView<float>& value,
                                   Tensor<float>* gradient) {
-    return gradient == nullptr ? tape.constant(value.view())
-                               : tape.parameter(value.view(), gradient->view());
+    return gradient == nullptr ? tape.constant(value) : tape.parameter(value, gradient->view());
   }
 
   /// All blocks; attend(layer, q, k, v) makes the heads' output.
   template <class Attend>
   Variable<float> run(Tape<float>& tape, std::span<const std::int32_t> tokens,
                       llama_parameters<float>* gradients, Attend&& attend) const {
-    Variable<float> x = embedding(tape, tokens,
-                                  variable(tape, parameters_.embedding,
-                                           gradients == nullptr ? nullptr : &gradients->embedding));
+    Variable<float> x = embedding(
+        tape, tokens,
+        variable(tape, embedding_, gradients == nullptr ? nullptr : &gradients->embedding));
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       layer_parameters<float>* const layer_gradients =
           gradients == nullptr ? nullptr : &gradients->layers[i];
@@ -177,39 +184,43 @@ class Llama {
     }
     return rms_norm(
         tape, x,
-        variable(tape, parameters_.norm, gradients == nullptr ? nullptr : &gradients->norm),
+        variable(tape, parameters_.norm.view(), gradients == nullptr ? nullptr : &gradients->norm),
         config().rms_epsilon);
   }
 
   template <class Attend>
   Variable<float> run_block(Tape<float>& tape, std::size_t i, const Variable<float>& x,
                             layer_parameters<float>* gradients, Attend& attend) const {
-    using member = Tensor<float> layer_parameters<float>::*;
-    layer_parameters<float>& l = parameters_.layers[i];
-    const block& b = blocks_[i];
+    using L = layer_parameters<float>;
+    using member = Tensor<float> L::*;
+    L& l = parameters_.layers[i];
+    const BlockWeights<Scheme>& b = blocks_[i];
     const auto of = [&](member m) {
-      return variable(tape, l.*m, gradients == nullptr ? nullptr : &(gradients->*m));
+      return variable(tape, (l.*m).view(), gradients == nullptr ? nullptr : &(gradients->*m));
     };
-    const auto layer = [&](const linear_input<activation>& input, member m, const weights& w,
+    const auto layer = [&](const linear_input<activation>& input, linear_role role,
                            member bias = nullptr) {
       optional_bias<float> added;
       if (bias != nullptr && (l.*bias).size() != 0) added = of(bias);
-      return quantized_linear<weight, activation>(tape, input, of(m), w, added);
+      const Variable<float> w = of(BlockWeights<Scheme>::member_of(role));
+      if constexpr (BlockWeights<Scheme>::may_exempt)
+        if (const auto* const plain = b.exempted(role))
+          return quantized_linear<not_quantized, not_quantized>(tape, {input.x}, w, *plain, added);
+      return quantized_linear<weight, activation>(tape, input, w, b.quantized(role), added);
     };
     const auto input_of = [&](const Variable<float>& v) {
       return quantize_input<weight, activation>(tape, v);
     };
-    using L = layer_parameters<float>;
+    using enum linear_role;
     const auto normed = input_of(rms_norm(tape, x, of(&L::input_norm), config().rms_epsilon));
-    const Variable<float> q = layer(normed, &L::q, b.q, &L::q_bias);
-    const Variable<float> k = layer(normed, &L::k, b.k, &L::k_bias);
-    const Variable<float> v = layer(normed, &L::v, b.v, &L::v_bias);
-    const Variable<float> heads = attend(i, q, k, v);
-    const Variable<float> y = add(tape, x, layer(input_of(heads), &L::o, b.o));
+    const Variable<float> query = layer(normed, q, &L::q_bias);
+    const Variable<float> key = layer(normed, k, &L::k_bias);
+    const Variable<float> value = layer(normed, v, &L::v_bias);
+    const Variable<float> heads = attend(i, query, key, value);
+    const Variable<float> y = add(tape, x, layer(input_of(heads), o));
     const auto wide = input_of(rms_norm(tape, y, of(&L::output_norm), config().rms_epsilon));
-    const Variable<float> gated =
-        swiglu(tape, layer(wide, &L::gate, b.gate), layer(wide, &L::up, b.up));
-    return add(tape, y, layer(input_of(gated), &L::down, b.down));
+    const Variable<float> gated = swiglu(tape, layer(wide, gate), layer(wide, up));
+    return add(tape, y, layer(input_of(gated), down));
   }
 
   /// Adds k and v to the caches and attends to what they hold, sequence by sequence.
@@ -251,7 +262,11 @@ class Llama {
 
   llama_parameters<float>& parameters_;
   RopeTable<float> table_;
-  std::vector<block> blocks_;
+  std::vector<BlockWeights<Scheme>> blocks_;
+  Tensor<float> embedding_levels_;
+  Tensor<float> head_levels_;
+  TensorView<float> embedding_;  ///< the parameters or the levels
+  TensorView<float> head_;
   Tensor<float> head_panels_;
 };
 

@@ -1,16 +1,14 @@
 #pragma once
 
 #include <qat/autograd/ops/quantized_linear.hpp>
-#include <qat/core/contracts.hpp>
 #include <qat/quant/quantizer.hpp>
 
+#include <concepts>
 #include <cstddef>
-#include <string>
-#include <string_view>
 #include <type_traits>
 
 /// \file
-/// What a model uses where: the quantizers of weights, activations and KV cache as one type, and its name at run time.
+/// What a model uses where: the quantizers of weights, activations, KV cache, head and embedding as one type.
 
 namespace qat {
 
@@ -20,215 +18,93 @@ enum class key_position {
   after_rope,   ///< rotated; the cache is read as it is
 };
 
+/// A linear layer of a block.
+enum class linear_role { q, k, v, o, gate, up, down };
+
+/// Every linear layer is quantized.
+struct exempt_none {
+  static constexpr bool exempts(std::size_t, std::size_t, linear_role) { return false; }
+};
+
+/// The first and the last block stay in fp32.
+struct exempt_first_and_last {
+  static constexpr bool exempts(std::size_t layer, std::size_t layers, linear_role) {
+    return layer == 0 || layer + 1 == layers;
+  }
+};
+
+/// One layer of each block stays in fp32.
+template <linear_role Role>
+struct exempt_role {
+  static constexpr bool exempts(std::size_t, std::size_t, linear_role role) { return role == Role; }
+};
+
+/// A user's own says for each layer of a model of `layers` blocks whether it stays in fp32.
+template <class E>
+concept exemption = requires(std::size_t layer, std::size_t layers, linear_role role) {
+  { E::exempts(layer, layers, role) } -> std::same_as<bool>;
+};
+
 /// What a model uses where. Each of W, A, KV is a quantizer or not_quantized.
 ///
 /// Weight          every linear layer of the blocks: rows are output channels.
 /// Activation      the input of those layers: a row is a token.
 /// KV              K and V: a row is a token, or with PerHead a head of a token.
-/// The head and the embedding stay in fp32.
-template <class W, class A, class KV, bool PerHead = false,
-          key_position Position = key_position::before_rope>
+///
+/// Head and embedding stay in fp32 and no layer is exempted, unless with_head, with_embedding, with_exempt say otherwise:
+///
+///   using student = qat::with_head<qat::scheme<W4, A8, KV4>, qat::Quantizer<qat::bits<8>, qat::per_channel>>;
+template <class W, class A, class KV, bool PerHead = false>
 struct scheme {
   using weight = W;
   using activation = A;
   using key_value = KV;
   static constexpr bool kv_per_head = PerHead;
+  static constexpr key_position keys = key_position::before_rope;
+  using head = not_quantized;
+  using embedding = not_quantized;
+  using exempt = exempt_none;
+};
+
+/// S with K quantized elsewhere.
+template <class S, key_position Position>
+struct with_keys : S {
   static constexpr key_position keys = Position;
+};
+/// S with the output layer on levels of Q: rows are tokens of the vocabulary; its input stays in fp32.
+template <class S, class Q>
+struct with_head : S {
+  using head = Q;
+};
+/// S with the embedding on levels of Q: rows are tokens of the vocabulary.
+template <class S, class Q>
+struct with_embedding : S {
+  using embedding = Q;
+};
+/// S without the linear layers that E exempts: their weights and inputs stay in fp32.
+template <class S, exemption E>
+struct with_exempt : S {
+  using exempt = E;
 };
 
 /// Nothing is quantized: the teacher.
 using full_precision = scheme<not_quantized, not_quantized, not_quantized>;
 
-/// A scheme as data: w<bits>[g<group>]a<bits>kv<bits>[h][z]; 16 bits mean not quantized.
-struct scheme_description {
-  int weight_bits = 16;
-  int weight_group = 0;  ///< 0: one scale a channel
-  int activation_bits = 16;
-  int kv_bits = 16;
-  bool kv_per_head = false;
-  bool kv_affine = false;
-
-  friend constexpr bool operator==(const scheme_description&, const scheme_description&) = default;
-};
-
-/// "w4g128a8kv4h".
-[[nodiscard]] inline std::string to_string(const scheme_description& d) {
-  std::string name = "w" + std::to_string(d.weight_bits);
-  if (d.weight_group != 0) name += "g" + std::to_string(d.weight_group);
-  name += "a" + std::to_string(d.activation_bits) + "kv" + std::to_string(d.kv_bits);
-  if (d.kv_per_head) name += "h";
-  if (d.kv_affine) name += "z";
-  return name;
-}
-
-namespace detail {
-
-/// Reads the scheme grammar from the front of a name.
-class SchemeParser {
- public:
-  explicit constexpr SchemeParser(std::string_view name) : rest_(name) {}
-
-  /// Drops `word` if the rest begins with it.
-  constexpr bool take(std::string_view word) {
-    if (rest_.substr(0, word.size()) != word) return false;
-    rest_.remove_prefix(word.size());
-    return true;
-  }
-
-  /// A number of at most four digits without leading zero; -1 if there is none.
-  constexpr int take_number() {
-    int value = 0;
-    std::size_t digits = 0;
-    while (digits < rest_.size() && digits < 4 && rest_[digits] >= '0' && rest_[digits] <= '9')
-      value = 10 * value + (rest_[digits++] - '0');
-    if (digits == 0 || rest_[0] == '0') return -1;
-    rest_.remove_prefix(digits);
-    return value;
-  }
-
-  [[nodiscard]] constexpr bool at_end() const { return rest_.empty(); }
-
- private:
-  std::string_view rest_;
-};
-
-/// 1..8 or 16; one bit only where codes have a zero point.
-[[nodiscard]] constexpr bool is_width(int bits, bool one_bit) {
-  return bits == 16 || (bits >= (one_bit ? 1 : 2) && bits <= 8);
-}
-
-}  // namespace detail
-
-/// The scheme of a name, `full_precision` being w16a16kv16. As a constant it gives named_scheme its arguments.
-///
-/// Valid   w, a: 2..8 or 16; kv: 2..8 or 16, with z from 1 on; a group >= 1 only of quantized weights, h and z only of a
-///         quantized cache.
-/// Error   exact: to_string(parse_scheme(name)) == name, except that "full_precision" gives "w16a16kv16".
-/// Throws  ContractViolation with the name and the grammar.
-[[nodiscard]] constexpr scheme_description parse_scheme(std::string_view name) {
-  if (name == "full_precision") return {};
-  detail::SchemeParser parser(name);
-  scheme_description d;
-  bool names_a_scheme = parser.take("w");
-  d.weight_bits = parser.take_number();
-  if (parser.take("g")) {
-    d.weight_group = parser.take_number();
-    names_a_scheme = names_a_scheme && d.weight_group >= 1 && d.weight_bits != 16;
-  }
-  names_a_scheme = names_a_scheme && parser.take("a");
-  d.activation_bits = parser.take_number();
-  names_a_scheme = names_a_scheme && parser.take("kv");
-  d.kv_bits = parser.take_number();
-  d.kv_per_head = parser.take("h");
-  d.kv_affine = parser.take("z");
-  names_a_scheme = names_a_scheme && parser.at_end() && detail::is_width(d.weight_bits, false) &&
-                   detail::is_width(d.activation_bits, false) &&
-                   detail::is_width(d.kv_bits, d.kv_affine) &&
-                   (d.kv_bits != 16 || (!d.kv_per_head && !d.kv_affine));
-  QAT_EXPECTS(names_a_scheme, "\"" + std::string(name) +
-                                  "\" where w<bits>[g<group>]a<bits>kv<bits>[h][z] is needed, like "
-                                  "w4a8kv4 (16 bits: not quantized)");
-  return d;
-}
-
-namespace detail {
-
-template <int Bits, int Group>
-struct weight_quantizer {
-  using type = Quantizer<bits<Bits>, per_group<Group>, fp16_scale>;
-};
-template <int Bits>
-struct weight_quantizer<Bits, 0> {
-  using type = Quantizer<bits<Bits>, per_channel>;
-};
-template <>
-struct weight_quantizer<16, 0> {
-  using type = not_quantized;
-};
-
-template <int Bits>
-struct activation_quantizer {
-  using type = Quantizer<bits<Bits>, per_token>;
-};
-template <>
-struct activation_quantizer<16> {
-  using type = not_quantized;
-};
-
-template <int Bits, bool Affine>
-struct kv_quantizer {
-  using type = Quantizer<bits<Bits>, per_token, fp16_scale>;
-};
-template <int Bits>
-struct kv_quantizer<Bits, true> {
-  using type = Quantizer<bits<Bits>, per_token, fp16_scale, affine, min_max>;
-};
-template <>
-struct kv_quantizer<16, false> {
-  using type = not_quantized;
-};
-
-}  // namespace detail
-
-/// The scheme type of a description: weights per channel with fp32 scales or per group with fp16 scales, activations per
-/// token with fp32 scales, K and V per token or head with fp16 scales, affine ones over [min, max].
-template <int WeightBits, int WeightGroup, int ActivationBits, int KvBits, bool KvPerHead,
-          bool KvAffine>
-using named_scheme = scheme<typename detail::weight_quantizer<WeightBits, WeightGroup>::type,
-                            typename detail::activation_quantizer<ActivationBits>::type,
-                            typename detail::kv_quantizer<KvBits, KvAffine>::type, KvPerHead>;
-
-namespace detail {
-
+/// What a linear layer, a cache, a table of the vocabulary may use.
 template <class Q>
-struct described_quantizer {
-  static constexpr int bits = Q::bit_width;
-  static constexpr int group = static_cast<int>(Q::granularity::group_size(0));
-  static constexpr bool affine = Q::has_zero_point;
+concept quantizer_or_none = quantizer_like<Q> || std::same_as<Q, not_quantized>;
+template <class Q>
+concept straight_through_or_none = std::same_as<Q, not_quantized> ||
+    (quantizer_like<Q>&& std::same_as<typename Q::gradient, straight_through>);
+
+/// A scheme, this header's or a user's own.
+template <class S>
+concept scheme_like =
+    quantizer_or_none<typename S::weight> && quantizer_or_none<typename S::activation> &&
+    quantizer_or_none<typename S::key_value> && straight_through_or_none<typename S::head> &&
+    straight_through_or_none<typename S::embedding> && exemption<typename S::exempt> && requires {
+  { S::kv_per_head } -> std::convertible_to<bool>;
+  { S::keys } -> std::convertible_to<key_position>;
 };
-template <>
-struct described_quantizer<not_quantized> {
-  static constexpr int bits = 16;
-  static constexpr int group = 0;
-  static constexpr bool affine = false;
-};
-
-}  // namespace detail
-
-/// The description of a scheme type, as far as the grammar of names tells schemes apart.
-template <class Scheme>
-[[nodiscard]] constexpr scheme_description describe() {
-  return {.weight_bits = detail::described_quantizer<typename Scheme::weight>::bits,
-          .weight_group = detail::described_quantizer<typename Scheme::weight>::group,
-          .activation_bits = detail::described_quantizer<typename Scheme::activation>::bits,
-          .kv_bits = detail::described_quantizer<typename Scheme::key_value>::bits,
-          .kv_per_head = Scheme::kv_per_head,
-          .kv_affine = detail::described_quantizer<typename Scheme::key_value>::affine};
-}
-
-/// Bits of a weight (rows, cols) when it ships, scales included.
-///
-///   bits + 32 / cols per channel,  bits + 16 ceil(cols / group) / cols per group,  32 for fp32
-///
-/// Error  the rounding of double.
-[[nodiscard]] constexpr double stored_weight_bits(const scheme_description& d, std::size_t cols) {
-  if (d.weight_bits == 16 || cols == 0) return 32.0;
-  const double width = static_cast<double>(cols);
-  if (d.weight_group == 0) return d.weight_bits + 32.0 / width;
-  const std::size_t group = static_cast<std::size_t>(d.weight_group);
-  return d.weight_bits + 16.0 * static_cast<double>((cols + group - 1) / group) / width;
-}
-
-/// Bits of an element of K or V in the cache, scales and zero points included.
-///
-///   bits + (16 [+ bits]) / n,  n = the head size, or all heads of it;  32 for fp32
-///
-/// Error  the rounding of double.
-[[nodiscard]] constexpr double stored_kv_bits(const scheme_description& d, std::size_t kv_heads,
-                                              std::size_t head_size) {
-  if (d.kv_bits == 16 || head_size == 0 || kv_heads == 0) return 32.0;
-  const double width = static_cast<double>(d.kv_per_head ? head_size : kv_heads * head_size);
-  return d.kv_bits + (16.0 + (d.kv_affine ? d.kv_bits : 0)) / width;
-}
 
 }  // namespace qat
