@@ -88,6 +88,10 @@ TEST_CASE("score: a sequence has the same score alone and among others and a mod
     CHECK(alone[0].kl == together[i].kl);
     CHECK(alone[0].agreements == together[i].agreements);
   }
+  // A teacher beside it changes nothing.
+  const auto without = qat::eval::score_sequences(student, nullptr, std::span(all));
+  for (std::size_t i = 0; i < all.size(); ++i)
+    CHECK(without[i].negative_log_likelihood == together[i].negative_log_likelihood);
   CHECK(together[30].predictions == 0);
   const auto mean = qat::eval::mean_of(together);
   CHECK(mean.predictions == 30 + 29 * 30);

@@ -56,22 +56,6 @@ namespace detail {
 /// About as many tokens as a batch of sequences has: a product of that many rows reads its weights once.
 inline constexpr std::size_t batch_tokens = 1024;
 
-/// The most probable token of each row.
-template <scheme_like Scheme>
-std::vector<std::int32_t> best_tokens(Tape<float>& tape, const llama::Llama<Scheme>& model,
-                                      const Variable<float>& hidden) {
-  std::vector<std::int32_t> best(hidden.value.rows());
-  qat::detail::for_logits<float, core::default_arch>(
-      tape, hidden.value, model.head(tape),
-      [&](std::size_t first, std::size_t count, const TensorView<float>& logits) {
-        if (!tape.computes()) return;
-        for (std::size_t r = 0; r < count; ++r)
-          best[first + r] = static_cast<std::int32_t>(
-              std::max_element(logits.row(r), logits.row(r) + logits.cols()) - logits.row(r));
-      });
-  return best;
-}
-
 }  // namespace detail
 
 /// Scores sequences, and compares with a teacher where there is one.
@@ -83,7 +67,7 @@ std::vector<std::int32_t> best_tokens(Tape<float>& tape, const llama::Llama<Sche
 /// Shapes    sequences of at most context + 1 tokens, of which the last is only predicted.
 /// Error     a term has the bits of cross_entropy and kl_divergence whatever is scored with it; sums in double, in order.
 /// Throws    as Llama::forward.
-/// Cost      one forward pass of each model, two products more with each head where there is a teacher.
+/// Cost      one forward pass of each model.
 template <class Scheme, class Done>
 std::vector<sequence_score> score_sequences(const llama::Llama<Scheme>& model,
                                             const llama::Llama<full_precision>* teacher,
@@ -111,20 +95,31 @@ std::vector<sequence_score> score_sequences(const llama::Llama<Scheme>& model,
     } while (end < all.size() && tokens.size() + all[end].size() <= detail::batch_tokens);
 
     std::vector<float> nll(tokens.size()), kl(tokens.size());
-    std::vector<std::int32_t> ours, theirs;
+    std::vector<std::uint8_t> agrees(tokens.size());
     workspace.run([&](Arena& arena) {
       Tape<float> tape(arena, tape_mode::infer, executor);
       const llama::token_batch batch{tokens, positions, documents};
       const Variable<float> hidden = model.forward(tape, batch);
-      static_cast<void>(cross_entropy(tape, hidden, model.head(tape),
-                                      std::span<const std::int32_t>(targets),
-                                      std::span<float>(nll)));
-      if (teacher == nullptr) return;
+      if (teacher == nullptr) {
+        static_cast<void>(cross_entropy(tape, hidden, model.head(tape),
+                                        std::span<const std::int32_t>(targets),
+                                        std::span<float>(nll)));
+        return;
+      }
       const Variable<float> wanted = teacher->forward(tape, batch);
-      static_cast<void>(kl_divergence(tape, hidden, model.head(tape), wanted, teacher->head(tape),
-                                      std::span<float>(kl)));
-      ours = detail::best_tokens(tape, model, hidden);
-      theirs = detail::best_tokens(tape, *teacher, wanted);
+      const std::size_t vocabulary = model.config().vocabulary;
+      qat::detail::for_divergences<float, core::default_arch>(
+          tape, hidden.value, model.head(tape), wanted.value, teacher->head(tape),
+          [&](std::size_t r, const float* ours, const float* theirs, auto&& divergence) {
+            const auto best = [&](const float* z) {
+              return std::max_element(z, z + vocabulary) - z;
+            };
+            agrees[r] = best(ours) == best(theirs) ? 1 : 0;
+            const float logit = ours[targets[r]];
+            const auto terms = divergence();
+            kl[r] = terms.divergence;
+            nll[r] = terms.log_sum_student - logit;
+          });
     });
     for (std::size_t i = begin; i < end; ++i) {
       sequence_score& s = scores[i];
@@ -133,7 +128,7 @@ std::vector<sequence_score> score_sequences(const llama::Llama<Scheme>& model,
       for (std::size_t r = rows.first; r < rows.first + rows.count; ++r) {
         s.negative_log_likelihood += static_cast<double>(nll[r]);
         s.kl += static_cast<double>(kl[r]);
-        if (teacher != nullptr) s.agreements += ours[r] == theirs[r] ? 1u : 0u;
+        s.agreements += agrees[r];
       }
     }
     begin = end;

@@ -60,6 +60,59 @@ T exponentials(T* z, std::size_t n, T& total) {
   return m + arithmetic::opaque(arithmetic::log(total));
 }
 
+/// f(first row, count, logits of the student, of the teacher), both heads a chunk at a time.
+template <class T, class Arch, class F>
+void for_both_logits(Tape<T>& tape, const TensorView<T>& x, const head_weights<T>& head,
+                     const TensorView<T>& teacher, const head_weights<T>& teacher_head, F&& f) {
+  for_logits<T, Arch>(
+      tape, x, head, [&](std::size_t first, std::size_t count, const TensorView<T>& zs) {
+        const TensorView<T> rows = tape.computes() ? teacher.rows_from(first, count) : teacher;
+        for_logits<T, Arch>(
+            tape, rows, teacher_head,
+            [&](std::size_t, std::size_t, const TensorView<T>& zt) { f(first, count, zs, zt); });
+      });
+}
+
+/// What two rows of logits say about each other.
+template <class T>
+struct row_divergence {
+  T divergence;       ///< KL(teacher || student)
+  T log_sum_student;  ///< log sum_c exp(z_S)
+};
+
+/// f(row, logits of the student, of the teacher, divergence) for every row, on any thread; divergence() computes a
+/// row_divergence, after which the logits are exponentials.
+template <class T, class Arch, class F>
+void for_divergences(Tape<T>& tape, const TensorView<T>& x, const head_weights<T>& head,
+                     const TensorView<T>& teacher, const head_weights<T>& teacher_head, F&& f) {
+  using row = arithmetic::rows<T, Arch>;
+  using V = typename row::lanes;
+  const std::size_t vocabulary = head.weight.value.rows();
+  for_both_logits<T, Arch>(
+      tape, x, head, teacher, teacher_head,
+      [&](std::size_t first, std::size_t count, const TensorView<T>& zs, const TensorView<T>& zt) {
+        const ArenaScope scope(tape.arena());
+        const auto scratch =
+            tape.arena().template take<T>(Shape{std::min(logit_rows, x.rows()), vocabulary});
+        if (!tape.computes()) return;
+        core::parallel_for(tape.executor(), count, 1, [&](std::size_t r, std::size_t) {
+          const auto divergence = [&]() -> row_divergence<T> {
+            T* const difference = scratch.row(r);
+            row::map(
+                vocabulary, difference, [](V a, V b) { return V(a - b); },
+                static_cast<const T*>(zt.row(r)), static_cast<const T*>(zs.row(r)));
+            T total_t, total_s;
+            const T lse_t = exponentials<T, Arch>(zt.row(r), vocabulary, total_t);
+            const T lse_s = exponentials<T, Arch>(zs.row(r), vocabulary, total_s);
+            const T mean = row::dot(zt.row(r), difference, vocabulary) / total_t;
+            return {(mean - lse_t) + lse_s, lse_s};
+          };
+          f(first + r, static_cast<const T*>(zs.row(r)), static_cast<const T*>(zt.row(r)),
+            divergence);
+        });
+      });
+}
+
 /// dx += dz w and dw += dz^T x for a chunk of rows.
 template <class T, class Arch>
 void add_head_gradients(Tape<T>& t, const Variable<T>& x, const head_weights<T>& head,
@@ -181,45 +234,17 @@ Variable<T> kl_divergence(Tape<T>& tape, const Variable<T>& x, const head_weight
               "student " + to_string(x.shape()) + " with " + to_string(head.weight.shape()) +
                   ", teacher " + to_string(teacher.shape()) + " with " +
                   to_string(teacher_head.weight.shape()));
-  // f(first, count, student's logits, teacher's logits), both heads a chunk at a time.
-  const auto for_both = [x, head, teacher, teacher_head](Tape<T>& t, auto&& f) {
-    detail::for_logits<T, Arch>(
-        t, x.value, head,
-        [&](std::size_t first, std::size_t count, const TensorView<T>& student_logits) {
-          const TensorView<T> rows_of_teacher =
-              t.computes() ? teacher.value.rows_from(first, count) : teacher.value;
-          detail::for_logits<T, Arch>(
-              t, rows_of_teacher, teacher_head,
-              [&](std::size_t, std::size_t, const TensorView<T>& teacher_logits) {
-                f(first, count, student_logits, teacher_logits);
-              });
-        });
-  };
   const TensorView<T> terms = tape.arena().template take<T>(Shape{rows});
-  for_both(tape, [&](std::size_t first, std::size_t count, const TensorView<T>& zs,
-                     const TensorView<T>& zt) {
-    const ArenaScope scope(tape.arena());
-    const auto difference =
-        tape.arena().template take<T>(Shape{std::min(detail::logit_rows, rows), vocabulary});
-    if (!tape.computes()) return;
-    core::parallel_for(tape.executor(), count, 1, [&](std::size_t r, std::size_t) {
-      T* const d = difference.row(r);
-      row::map(
-          vocabulary, d, [](V a, V b) { return V(a - b); }, static_cast<const T*>(zt.row(r)),
-          static_cast<const T*>(zs.row(r)));
-      T total_t, total_s;
-      const T lse_t = detail::exponentials<T, Arch>(zt.row(r), vocabulary, total_t);
-      const T lse_s = detail::exponentials<T, Arch>(zs.row(r), vocabulary, total_s);
-      const T mean = row::dot(zt.row(r), d, vocabulary) / total_t;
-      terms.data()[first + r] = (mean - lse_t) + lse_s;
-    });
-  });
+  detail::for_divergences<T, Arch>(tape, x.value, head, teacher.value, teacher_head,
+                                   [&](std::size_t r, const T*, const T*, auto&& divergence) {
+                                     terms.data()[r] = divergence().divergence;
+                                   });
   if (tape.computes()) std::copy_n(terms.data(), losses.size(), losses.begin());
   const Variable<T> loss =
       detail::mean_of_rows<T, Arch>(tape, terms, rows, x.tracked || head.weight.tracked);
-  tape.record([x, head, loss, rows, vocabulary, for_both](Tape<T>& t) {
-    for_both(t, [&](std::size_t first, std::size_t count, const TensorView<T>& zs,
-                    const TensorView<T>& zt) {
+  tape.record([x, head, teacher, teacher_head, loss, rows, vocabulary](Tape<T>& t) {
+    const auto backward = [&](std::size_t first, std::size_t count, const TensorView<T>& zs,
+                              const TensorView<T>& zt) {
       if (t.computes()) {
         const T factor = *loss.gradient.data() / static_cast<T>(std::max(rows, std::size_t{1}));
         core::parallel_for(t.executor(), count, 1, [&](std::size_t r, std::size_t) {
@@ -237,7 +262,8 @@ Variable<T> kl_divergence(Tape<T>& tape, const Variable<T>& x, const head_weight
         });
       }
       detail::add_head_gradients<T, Arch>(t, x, head, first, count, zs);
-    });
+    };
+    detail::for_both_logits<T, Arch>(t, x.value, head, teacher.value, teacher_head, backward);
   });
   return loss;
 }
