@@ -1,6 +1,6 @@
 #!/bin/sh
 # Headers, tests and benchmarks mirror each other: include/qat/A/b.hpp, tests/A/b_test.cpp,
-# bench/A/b_bench.cpp. tests/formats and tests/eigen cut across. Private headers (detail/) need no test of their own. Usage: mirror.sh <checkout>
+# bench/A/b_bench.cpp. tests/formats, tests/eigen and tests/training cut across. Private headers (detail/) need no test of their own. Usage: mirror.sh <checkout>
 set -eu
 cd "$1"
 result=0
@@ -8,7 +8,7 @@ for header in $(cd include/qat && find . -mindepth 2 -name '*.hpp' ! -path '*/de
   test="tests/${header%.hpp}_test.cpp"
   [ -e "$test" ] || { echo "include/qat/$header has no test $test"; result=1; }
 done
-for test in $(cd tests && find . -name '*_test.cpp' ! -path './odr/*' ! -path './support/*' ! -path './formats/*' ! -path './eigen/*' | sed 's|^\./||' | sort); do
+for test in $(cd tests && find . -name '*_test.cpp' ! -path './odr/*' ! -path './support/*' ! -path './formats/*' ! -path './eigen/*' ! -path './training/*' | sed 's|^\./||' | sort); do
   header="include/qat/${test%_test.cpp}.hpp"
   [ -e "$header" ] || { echo "tests/$test has no header $header"; result=1; }
 done
