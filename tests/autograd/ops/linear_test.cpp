@@ -12,13 +12,6 @@ using namespace qat::testing;  // the names of tests/support; nothing of the lib
 namespace {
 
 /// The panels of a variable's value, made on the tape's arena.
-template <class T>
-qat::float_panels<T> panels_of(qat::Tape<T>& tape, const qat::Variable<T>& w) {
-  const auto storage =
-      tape.arena().template take<T>({qat::panel_elements(w.value.rows(), w.value.cols())});
-  if (!tape.computes()) return {nullptr, w.value.rows(), w.value.cols()};
-  return qat::pack_panels(tape.executor(), w.value.matrix(), storage.data());
-}
 
 }  // namespace
 
@@ -26,7 +19,8 @@ TEST_CASE("linear: its gradients are those of the product and of the bias") {
   check_gradient_of({uniform_tensor<double>(1, {13, 7}), uniform_tensor<double>(2, {35, 7}),
                      uniform_tensor<double>(3, {35})},
                     [](auto& tape, const auto& v) {
-                      const auto y = qat::linear(tape, v[0], v[1], panels_of(tape, v[1]), {v[2]});
+                      const auto y =
+                          qat::linear(tape, v[0], v[1], qat::pack_weight(tape, v[1]), {v[2]});
                       return weighted_sum(tape, y);
                     });
 }
@@ -45,7 +39,8 @@ TEST_CASE("linear: float gradients are chains in ascending order on any number o
         [&](qat::Tape<float>& tape) {
           const auto v = tape.parameter(x.view(), dxs.back().view());
           const auto weight = tape.parameter(w.view(), dws.back().view());
-          tape.backward(weighted_sum(tape, qat::linear(tape, v, weight, panels_of(tape, weight))));
+          tape.backward(
+              weighted_sum(tape, qat::linear(tape, v, weight, qat::pack_weight(tape, weight))));
         },
         threads);
   }
@@ -68,6 +63,6 @@ TEST_CASE("linear: shapes that disagree throw with the shapes") {
   qat::Arena arena(4096);
   qat::Tape<float> tape(arena, qat::tape_mode::infer);
   const auto x = tape.make(qat::Shape{2, 3}, false), w = tape.make(qat::Shape{4, 5}, false);
-  CHECK_THROWS_WITH_AS(qat::linear(tape, x, w, panels_of(tape, w)),
+  CHECK_THROWS_WITH_AS(qat::linear(tape, x, w, qat::pack_weight(tape, w)),
                        doctest::Contains("2x3 times 4x5"), qat::ContractViolation);
 }

@@ -15,10 +15,7 @@ namespace {
 
 template <class T>
 qat::head_weights<T> head_of(qat::Tape<T>& tape, const qat::Variable<T>& w) {
-  const auto storage =
-      tape.arena().template take<T>({qat::panel_elements(w.value.rows(), w.value.cols())});
-  if (!tape.computes()) return {w, {nullptr, w.value.rows(), w.value.cols()}};
-  return {w, qat::pack_panels(tape.executor(), w.value.matrix(), storage.data())};
+  return {w, qat::pack_weight(tape, w)};
 }
 
 /// The identity as head, so that x are the logits.

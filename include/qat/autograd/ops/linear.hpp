@@ -69,6 +69,19 @@ void add_weight_gradient(Tape<T>& tape, const TensorView<T>& dy, const TensorVie
 template <class T>
 using optional_bias = std::optional<Variable<T>>;
 
+/// The panels of a weight in the tape's arena: for one that is packed on every step.
+///
+/// Shapes  w (O, I) without gaps.
+/// Cost    a read and a write of w.
+template <class T>
+[[nodiscard]] float_panels<T> pack_weight(Tape<T>& tape, const Variable<T>& w) {
+  const std::size_t rows = w.value.rows();
+  const std::size_t cols = w.value.cols();
+  const auto storage = tape.arena().template take<T>(Shape{panel_elements(rows, cols)});
+  if (!tape.computes()) return {nullptr, rows, cols};
+  return pack_panels(tape.executor(), w.value.matrix(), storage.data());
+}
+
 /// y = x w^T (+ bias).
 ///
 /// Shapes    x (..., I) without gaps, w (O, I), its panels (pack_panels of w, borrowed until backward), bias (O),
