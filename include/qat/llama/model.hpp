@@ -219,7 +219,10 @@ class Llama {
     const Variable<float> heads = attend(i, query, key, value);
     const Variable<float> y = add(tape, x, layer(input_of(heads), o));
     const auto wide = input_of(rms_norm(tape, y, of(&L::output_norm), config().rms_epsilon));
-    const Variable<float> gated = swiglu(tape, layer(wide, gate), layer(wide, up));
+    // One statement an operation: compilers differ in the order of arguments, and gradients are added in that of the tape.
+    const Variable<float> opening = layer(wide, gate);
+    const Variable<float> content = layer(wide, up);
+    const Variable<float> gated = swiglu(tape, opening, content);
     return add(tape, y, layer(input_of(gated), down));
   }
 
