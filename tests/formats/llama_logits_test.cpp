@@ -1,0 +1,117 @@
+#include <qat/kernels/float_product.hpp>
+#include <qat/llama/checkpoint.hpp>
+#include <qat/llama/model.hpp>
+#include <qat/llama/scheme_name.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+#include <tests/support/golden.hpp>
+#include <tests/support/inputs.hpp>
+#include <tests/support/llamas.hpp>
+
+/// \file
+/// Logits of every variant of a config, in full precision and with quantized weights, against Hugging Face's transformers.
+
+using namespace qat::testing;  // the names of tests/support; nothing of the library
+using qat::llama::llama_parameters;
+
+namespace {
+
+std::uint32_t mixed(std::uint32_t x) {
+  x = (x ^ (x >> 16)) * 0x7feb352du;
+  x = (x ^ (x >> 15)) * 0x846ca68bu;
+  return x ^ (x >> 16);
+}
+
+/// The weights of tests/golden/make_llama_logits.py.
+llama_parameters<float> hashed_parameters(const qat::llama::llama_config& config) {
+  llama_parameters<float> parameters(config);
+  std::uint32_t index = 0;
+  qat::llama::for_each_parameter(parameters, [&](const std::string& name, qat::Tensor<float>& t) {
+    ++index;
+    const bool norm = name.find("norm") != std::string::npos;
+    const float unit = !norm && name.find("embed") != std::string::npos ? 0x1p-11f : 0x1p-13f;
+    for (std::size_t i = 0; i < t.size(); ++i) {
+      const auto hash = mixed((index << 20) + static_cast<std::uint32_t>(i));
+      const float n = static_cast<float>(static_cast<int>(hash >> 20) - 2048);
+      t.data()[i] = norm ? 1.0f + n * unit : n * unit;
+    }
+  });
+  return parameters;
+}
+
+template <class T>
+std::vector<T> numbers_of(const std::string& field) {
+  std::istringstream in(field);
+  std::vector<T> numbers;
+  for (T n; in >> n;) numbers.push_back(n);
+  return numbers;
+}
+
+/// The logits of some rows of hidden states.
+template <class Scheme>
+std::vector<float> logits_of(llama_parameters<float>& parameters,
+                             const std::vector<std::int32_t>& tokens,
+                             const std::vector<std::size_t>& rows) {
+  const qat::llama::Llama<Scheme> model(parameters, {});
+  const std::array<qat::document_rows, 1> whole{{{0, tokens.size()}}};
+  const auto positions = positions_of(whole, tokens.size());
+  const std::size_t vocabulary = parameters.config.vocabulary;
+  std::vector<float> logits(rows.size() * vocabulary);
+  run_planned<float>(qat::tape_mode::infer, [&](qat::Tape<float>& tape) {
+    const auto hidden = model.forward(tape, {tokens, positions, whole});
+    if (!tape.computes()) return;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      qat::float_product<float>(
+          tape.executor(),
+          qat::TensorView<const float>(hidden.value.rows_from(rows[i], 1)).matrix(),
+          model.head(tape).panels, {logits.data() + i * vocabulary, 1, vocabulary});
+  });
+  return logits;
+}
+
+}  // namespace
+
+TEST_CASE("Llama: logits of every variant of a config are those of transformers") {
+  std::size_t compared = 0;
+  for (const golden_line& line : golden_lines("llama_logits.txt")) {
+    REQUIRE(line.size() == 6);
+    const std::string name = line[0] + " " + line[1];
+    CAPTURE(name);
+    llama_parameters<float> parameters;
+    if (line[0] == "tinystories656k") {
+      const auto path = data_file("models/tinystories656k/model.safetensors");
+      if (!path) continue;
+      parameters = qat::llama::load_parameters(path->substr(0, path->rfind('/')));
+    } else {
+      const auto json = nlohmann::json::parse(line[2]);
+      parameters = hashed_parameters(
+          qat::llama::config_from_hugging_face(qat::io::JsonField(json, line[0])));
+    }
+    const auto tokens = numbers_of<std::int32_t>(line[3]);
+    const auto rows = numbers_of<std::size_t>(line[4]);
+    const auto expected = floats_of(line[5]);
+    const auto logits =
+        line[1] == "w16a16kv16" ? logits_of<qat::full_precision>(parameters, tokens, rows)
+        : line[1] == "w4a16kv16"
+            ? logits_of<qat::named_scheme<4, 0, 16, 16, false, false>>(parameters, tokens, rows)
+            : logits_of<qat::named_scheme<4, 16, 16, 16, false, false>>(parameters, tokens, rows);
+    REQUIRE(logits.size() == expected.size());
+    float largest = 0.0f, difference = 0.0f;
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      largest = std::max(largest, std::abs(expected[i]));
+      difference = std::max(difference, std::abs(logits[i] - expected[i]));
+    }
+    CHECK(difference <= 2e-5f * largest);
+    ++compared;
+  }
+  CHECK(compared >= 24);
+}
