@@ -99,3 +99,18 @@ TEST_CASE("add_rotated_back: turns back what was turned and adds") {
       CHECK(std::abs(back[i] - 1.0 - x[i]) <= 4 * 0x1p-24);
   }
 }
+
+TEST_CASE("RopeTable: given tables are taken as they are") {
+  const qat::RopeTable<float> computed({}, 6, 4);
+  std::vector<float> cosines(computed.cos(0), computed.cos(0) + 12),
+      sines(computed.sin(0), computed.sin(0) + 12);
+  const qat::RopeTable<float> given(qat::rope_layout::half_split, 6, cosines, sines);
+  CHECK(given.positions() == 4);
+  CHECK(given.head_size() == 6);
+  CHECK(std::equal(given.cos(3), given.cos(3) + 3, computed.cos(3)));
+  CHECK(std::equal(given.sin(3), given.sin(3) + 3, computed.sin(3)));
+  sines.pop_back();
+  CHECK_THROWS_WITH_AS(qat::RopeTable<float>(qat::rope_layout::half_split, 6, cosines, sines),
+                       doctest::Contains("12 cosines, 11 sines, a head size of 6"),
+                       qat::ContractViolation);
+}

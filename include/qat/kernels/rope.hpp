@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// \file
@@ -80,6 +81,19 @@ class RopeTable {
         sin_[p * half_ + i] = static_cast<T>(core::sin(angle));
       }
     }
+  }
+
+  /// From given tables: any other map of positions to angles.
+  ///
+  /// Shapes  cosines, sines (positions, D / 2).
+  /// Throws  ContractViolation if they differ in size or are no whole rows.
+  RopeTable(rope_layout layout, std::size_t head_size, std::vector<T> cosines, std::vector<T> sines)
+      : layout_(layout), half_(head_size / 2), cos_(std::move(cosines)), sin_(std::move(sines)) {
+    QAT_EXPECTS(
+        half_ != 0 && head_size % 2 == 0 && cos_.size() == sin_.size() && cos_.size() % half_ == 0,
+        std::to_string(cos_.size()) + " cosines, " + std::to_string(sin_.size()) +
+            " sines, a head size of " + std::to_string(head_size));
+    count_ = cos_.size() / half_;
   }
 
   [[nodiscard]] rope_layout layout() const { return layout_; }
