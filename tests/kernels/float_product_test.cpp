@@ -129,3 +129,25 @@ TEST_CASE("float_product: shapes that disagree throw with the values") {
                        doctest::Contains("2x3 times panels of 4x2 into 2x4"),
                        qat::ContractViolation);
 }
+
+TEST_CASE("float_product: over some columns of the right side it is the product of these columns") {
+  constexpr std::size_t rows = 7, cols = 70, depth = 45, first = 12, count = 30;
+  std::vector<float> x(rows * count), b(cols * depth), storage(qat::panel_elements(cols, depth)),
+      y(rows * cols), expected(rows * cols);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = uniform(1, i);
+  for (std::size_t i = 0; i < b.size(); ++i) b[i] = uniform(2, i);
+  const qat::matrix_view<const float> left(x.data(), rows, count);
+  const auto panels =
+      qat::pack_panels(qat::core::serial_executor{},
+                       qat::matrix_view<const float>(b.data(), cols, depth), storage.data());
+  qat::float_product<float>(qat::core::serial_executor{}, left, panels.cols_from(first, count),
+                            {y.data(), rows, cols});
+  std::vector<float> part_storage(qat::panel_elements(cols, count));
+  const qat::matrix_view<const float> part(b.data() + first, cols, count,
+                                           static_cast<std::ptrdiff_t>(depth), 1);
+  qat::float_product<float>(
+      qat::core::serial_executor{}, left,
+      qat::pack_panels(qat::core::serial_executor{}, part, part_storage.data()),
+      {expected.data(), rows, cols});
+  CHECK(y == expected);
+}

@@ -119,7 +119,8 @@ std::vector<sequence_score> score_sequences(const llama::Llama<Scheme>& model,
             const auto terms = divergence();
             kl[r] = terms.divergence;
             nll[r] = terms.log_sum_student - logit;
-          });
+          },
+          [](std::size_t, std::size_t, const TensorView<float>&) {});
     });
     for (std::size_t i = begin; i < end; ++i) {
       sequence_score& s = scores[i];

@@ -15,12 +15,20 @@ namespace qat {
 
 /// The matrix b (N, K) of a product x b^T as panels. Borrows its memory.
 ///
-/// Layout  Rows n in panels of 32; a panel is K times 32 numbers: b(32 p + c, k) at (p K + k) 32 + c, 0 behind N.
+/// Layout  Rows n in panels of 32; a panel is K times 32 numbers: b(32 p + c, k) at p stride + 32 k + c, 0 behind N.
 template <class T>
 struct float_panels {
   const T* data = nullptr;
-  std::size_t rows = 0;   ///< N
-  std::size_t depth = 0;  ///< K
+  std::size_t rows = 0;                             ///< N
+  std::size_t depth = 0;                            ///< K
+  std::size_t stride = depth * detail::panel_cols;  ///< elements from one panel to the next
+
+  /// The columns [first, first + count) of b.
+  ///
+  /// Valid  first + count <= depth (not checked).
+  [[nodiscard]] float_panels cols_from(std::size_t first, std::size_t count) const {
+    return {data + first * detail::panel_cols, rows, count, stride};
+  }
 };
 
 /// n rounded up to whole panels of 32.

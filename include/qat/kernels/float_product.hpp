@@ -28,6 +28,12 @@ inline constexpr std::size_t float_block_depth =
 template <std::size_t Rows, class T>
 void interleave_rows(const matrix_view<const T>& x, std::size_t row, std::size_t k,
                      std::size_t depth, T* to) {
+  if (x.row_stride == 1) {  // a transposed matrix: neighbours already
+    const T* from = x.row(row) + static_cast<std::ptrdiff_t>(k) * x.col_stride;
+    for (std::size_t i = 0; i < depth; ++i, from += x.col_stride)
+      for (std::size_t r = 0; r < Rows; ++r) to[i * Rows + r] = from[r];
+    return;
+  }
   for (std::size_t r = 0; r < Rows; ++r) {
     const T* const from = x.row(row + r) + static_cast<std::ptrdiff_t>(k) * x.col_stride;
     for (std::size_t i = 0; i < depth; ++i)
@@ -58,7 +64,7 @@ void float_block(const matrix_view<const T>& x, const float_panels<T>& b, const 
       interleave_rows<height.value>(x, row + r, k, depth, left.data() + r * depth);
     });
     for (std::size_t p = first; p < last; ++p) {
-      const T* const panel = b.data + (p * b.depth + k) * panel_cols;
+      const T* const panel = b.data + p * b.stride + k * panel_cols;
       const std::size_t column = p * panel_cols;
       const std::size_t count = std::min(panel_cols, b.rows - column);
       for_each_tile<Arch>(rows, [&](std::size_t r, auto height) {

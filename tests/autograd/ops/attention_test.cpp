@@ -38,6 +38,9 @@ attention_run run_attention(std::size_t rows, std::span<const qat::document_rows
   return run;
 }
 
+constexpr std::array<qat::document_rows, 1> longer{{{0, qat::detail::attention_block + 5}}};
+constexpr std::array<qat::document_rows, 1> few{{{0, 4}}};
+
 bool same_bits(const qat::Tensor<float>& a, const qat::Tensor<float>& b, std::size_t rows) {
   return std::equal(a.data(), a.data() + rows * a.cols(), b.data());
 }
@@ -53,6 +56,25 @@ TEST_CASE("attention op: its gradients are those of the softmax over each docume
           return weighted_sum(tape,
                               qat::attention(tape, v[0], v[1], v[2], 6, std::span(documents)));
         });
+}
+
+TEST_CASE(
+    "attention op: its gradients over more positions than a block and heads wider than a panel") {
+  static constexpr std::array<qat::document_rows, 1> longer{
+      {{0, qat::detail::attention_block + 5}}};
+  constexpr std::size_t rows = longer[0].count;
+  check_gradient_of(
+      {uniform_tensor<double>(1, {rows, 2}, 2.0), uniform_tensor<double>(2, {rows, 2}, 2.0),
+       uniform_tensor<double>(3, {rows, 2})},
+      [](auto& tape, const auto& v) {
+        return weighted_sum(tape, qat::attention(tape, v[0], v[1], v[2], 2, std::span(longer)));
+      });
+  check_gradient_of({uniform_tensor<double>(1, {4, 34}, 2.0),
+                     uniform_tensor<double>(2, {4, 34}, 2.0), uniform_tensor<double>(3, {4, 34})},
+                    [](auto& tape, const auto& v) {
+                      return weighted_sum(
+                          tape, qat::attention(tape, v[0], v[1], v[2], 34, std::span(few)));
+                    });
 }
 
 TEST_CASE(

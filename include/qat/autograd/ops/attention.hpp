@@ -40,6 +40,9 @@ TensorView<T> head_of_document(const TensorView<T>& x, const document_rows& d, s
   return x.rows_from(d.first, d.count).cols_from(head * head_size, head_size);
 }
 
+/// Queries whose weights are computed together in the backward pass; what no query of a block sees is left out.
+inline constexpr std::size_t attention_block = 64;
+
 /// The gradient of one document and query head; scratch as attention_backward_scratch says.
 template <class T, class Arch>
 void attend_backward(const TensorView<const T>& q, const TensorView<const T>& k,
@@ -50,46 +53,61 @@ void attend_backward(const TensorView<const T>& q, const TensorView<const T>& k,
   using V = typename row::lanes;
   const core::serial_executor serial;
   const std::size_t n = q.rows();
-  T* const weights = scratch;         // (n, n): P
-  T* const slopes = weights + n * n;  // (n, n): dP, then dS
-  T* const storage = slopes + n * n;  // panels of whatever is multiplied by
-  const auto times = [&](const matrix_view<const T>& a, const matrix_view<const T>& b,
-                         const matrix_view<T>& y, product_start start) {
-    float_product<T, const core::serial_executor&, Arch>(serial, a, pack_panels(serial, b, storage),
-                                                         y, start);
-  };
-  const auto square = [n](T* data) { return matrix_view<T>(data, n, n); };
-  times(q.matrix(), k.matrix(), square(weights), product_start::zero);
-  times(dout.matrix(), v.matrix(), square(slopes), product_start::zero);
-  for (std::size_t t = 0; t < n; ++t) {
-    T* const p = weights + t * n;
-    T* const s = slopes + t * n;
-    const std::size_t seen = t + 1;
-    const T sum = softmax_weights<T, Arch>(p, seen, scale);
-    row::map(
-        seen, p, [&](V e) { return arithmetic::divide(e, V(sum)); }, static_cast<const T*>(p));
-    const T mean = row::dot(p, s, seen);
-    row::map(
-        seen, s, [&](V e, V d) { return V(arithmetic::product(e, V(d - V(mean))) * V(scale)); },
-        static_cast<const T*>(p), static_cast<const T*>(s));
-    std::fill(p + seen, p + n, T{0});
-    std::fill(s + seen, s + n, T{0});
+  const TensorView<T> weights(scratch, Shape{n, n});         // P
+  const TensorView<T> slopes(scratch + n * n, Shape{n, n});  // dP, then dS
+  T* const storage = scratch + 2 * n * n;                    // panels of what is multiplied by
+  const float_panels<T> keys = pack_panels(serial, k.matrix(), storage);
+  const float_panels<T> values =
+      pack_panels(serial, v.matrix(), storage + panel_elements(n, k.cols()));
+  for (std::size_t first = 0; first < n; first += attention_block) {
+    const std::size_t count = std::min(attention_block, n - first);
+    const std::size_t seen = first + count;  // by the last query of the block
+    const auto times = [&](const TensorView<const T>& x, const float_panels<T>& b,
+                           const TensorView<T>& square) {
+      float_product<T, const core::serial_executor&, Arch>(
+          serial, x.rows_from(first, count).matrix(), {b.data, seen, b.depth},
+          square.rows_from(first, count).cols_from(0, seen).matrix());
+    };
+    times(q, keys, weights);
+    times(dout, values, slopes);
+    for (std::size_t t = first; t < seen; ++t) {
+      T* const p = weights.row(t);
+      T* const s = slopes.row(t);
+      const T sum = softmax_weights<T, Arch>(p, t + 1, scale);
+      row::map(
+          t + 1, p, [&](V e) { return arithmetic::divide(e, V(sum)); }, static_cast<const T*>(p));
+      const T mean = row::dot(p, s, t + 1);
+      row::map(
+          t + 1, s, [&](V e, V d) { return V(arithmetic::product(e, V(d - V(mean))) * V(scale)); },
+          static_cast<const T*>(p), static_cast<const T*>(s));
+      std::fill(p + t + 1, p + seen, T{0});
+      std::fill(s + t + 1, s + seen, T{0});
+    }
   }
-  const matrix_view<const T> p(weights, n, n), ds(slopes, n, n);
-  const auto transposed = [n](const T* data) {
-    return matrix_view<const T>(data, n, n, 1, static_cast<std::ptrdiff_t>(n));
+  // y += square b, or its transpose times b: of each block of rows the terms that may differ from zero, ascending.
+  const auto add = [&](const TensorView<const T>& square, bool transposed,
+                       const TensorView<const T>& b, const TensorView<T>& y) {
+    if (y.data() == nullptr) return;
+    const float_panels<T> panels = pack_panels(serial, b.transposed(), storage);
+    for (std::size_t first = 0; first < n; first += attention_block) {
+      const std::size_t count = std::min(attention_block, n - first);
+      const auto x = transposed
+                         ? square.rows_from(first, n - first).cols_from(first, count).transposed()
+                         : square.rows_from(first, count).cols_from(0, first + count).matrix();
+      float_product<T, const core::serial_executor&, Arch>(
+          serial, x, panels.cols_from(transposed ? first : 0, x.cols),
+          y.rows_from(first, count).matrix(), product_start::from_y);
+    }
   };
-  if (dq.data() != nullptr) times(ds, k.transposed(), dq.matrix(), product_start::from_y);
-  if (dk.data() != nullptr)
-    times(transposed(slopes), q.transposed(), dk.matrix(), product_start::from_y);
-  if (dv.data() != nullptr)
-    times(transposed(weights), dout.transposed(), dv.matrix(), product_start::from_y);
+  add(slopes, false, k, dq);
+  add(slopes, true, q, dk);
+  add(weights, true, dout, dv);
 }
 
 /// Elements of scratch of attend_backward for n positions of heads of D.
 [[nodiscard]] constexpr std::size_t attention_backward_scratch(std::size_t n,
                                                                std::size_t head_size) {
-  return 2 * n * n + std::max(panel_elements(n, head_size), panel_elements(head_size, n));
+  return 2 * n * n + std::max(2 * panel_elements(n, head_size), panel_elements(head_size, n));
 }
 
 }  // namespace detail
@@ -101,9 +119,9 @@ void attend_backward(const TensorView<const T>& q, const TensorView<const T>& k,
 /// Error     attend's; the factor is one quotient of a root.
 /// Gradient  with P the weights and dP = dy v^T:  dS = P (dP - sum_j P dP) / sqrt(D) (a row sum over 64 lanes);
 ///           dq += dS k,  dk += dS^T q,  dv += P^T dy: chains over ascending positions, then query heads, that continue
-///           the gradients which are there.
+///           the gradients which are there; blocks of 64 positions that do not see each other are left out.
 /// Throws    ContractViolation if shapes disagree.
-/// Cost      backward about three times the forward; scratch of two squares of the longest document a document and head.
+/// Cost      backward about twice the forward; scratch of two squares of the longest document a document and head.
 /// Source    Vaswani et al. 2017 (arXiv 1706.03762); Ainslie et al. 2023 (arXiv 2305.13245) for groups.
 template <class T, class Arch = core::default_arch>
 Variable<T> attention(Tape<T>& tape, const Variable<T>& q, const Variable<T>& k,

@@ -33,19 +33,29 @@ void add_bias_gradient(const Tape<T>& tape, const TensorView<T>& dy, const Tenso
   });
 }
 
+/// The panels of w^T in the tape's arena: what add_input_gradient multiplies by.
+template <class T>
+float_panels<T> pack_transposed(Tape<T>& tape, const TensorView<const T>& w) {
+  const TensorView<T> storage =
+      tape.arena().template take<T>(Shape{panel_elements(w.cols(), w.rows())});
+  if (!tape.computes()) return {nullptr, w.cols(), w.rows()};
+  return pack_panels(tape.executor(), w.transposed(), storage.data());
+}
+
 /// dx += dy w: for each element a chain over the outputs o, ascending, from the gradient that is there.
+template <class T, class Arch>
+void add_input_gradient(const Tape<T>& tape, const TensorView<T>& dy,
+                        const float_panels<T>& transposed, const TensorView<T>& dx) {
+  if (tape.computes())
+    float_product<T, const core::executor_reference&, Arch>(
+        tape.executor(), TensorView<const T>(dy).matrix(), transposed, dx.matrix(),
+        product_start::from_y);
+}
 template <class T, class Arch>
 void add_input_gradient(Tape<T>& tape, const TensorView<T>& dy, const TensorView<const T>& w,
                         const TensorView<T>& dx) {
   const ArenaScope scope(tape.arena());
-  const TensorView<T> storage =
-      tape.arena().template take<T>(Shape{panel_elements(w.cols(), w.rows())});
-  if (!tape.computes()) return;
-  const float_panels<T> panels =
-      pack_panels(tape.executor(), w.transposed(), storage.data());  // (I, O)
-  float_product<T, const core::executor_reference&, Arch>(tape.executor(),
-                                                          TensorView<const T>(dy).matrix(), panels,
-                                                          dx.matrix(), product_start::from_y);
+  add_input_gradient<T, Arch>(tape, dy, pack_transposed(tape, w), dx);
 }
 
 /// dw += dy^T x: for each element a chain over the rows n, ascending, from the gradient that is there.
@@ -53,11 +63,8 @@ template <class T, class Arch>
 void add_weight_gradient(Tape<T>& tape, const TensorView<T>& dy, const TensorView<const T>& x,
                          const TensorView<T>& dw) {
   const ArenaScope scope(tape.arena());
-  const TensorView<T> storage =
-      tape.arena().template take<T>(Shape{panel_elements(x.cols(), x.rows())});
+  const float_panels<T> panels = pack_transposed(tape, x);  // (I, N)
   if (!tape.computes()) return;
-  const float_panels<T> panels =
-      pack_panels(tape.executor(), x.transposed(), storage.data());  // (I, N)
   float_product<T, const core::executor_reference&, Arch>(
       tape.executor(), TensorView<const T>(dy).transposed(), panels, dw.matrix(),
       product_start::from_y);
@@ -81,6 +88,13 @@ template <class T>
   if (!tape.computes()) return {nullptr, rows, cols};
   return pack_panels(tape.executor(), w.value.matrix(), storage.data());
 }
+
+/// The output layer: logits = x w^T.
+template <class T>
+struct head_weights {
+  Variable<T> weight;      ///< (V, C)
+  float_panels<T> panels;  ///< of weight, borrowed until backward
+};
 
 /// y = x w^T (+ bias).
 ///
