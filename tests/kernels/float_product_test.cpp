@@ -134,8 +134,8 @@ TEST_CASE("float_product: over some columns of the right side it is the product 
   constexpr std::size_t rows = 7, cols = 70, depth = 45, first = 12, count = 30;
   std::vector<float> x(rows * count), b(cols * depth), storage(qat::panel_elements(cols, depth)),
       y(rows * cols), expected(rows * cols);
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = uniform(1, i);
-  for (std::size_t i = 0; i < b.size(); ++i) b[i] = uniform(2, i);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = qat::testing::uniform(1, i);
+  for (std::size_t i = 0; i < b.size(); ++i) b[i] = qat::testing::uniform(2, i);
   const qat::matrix_view<const float> left(x.data(), rows, count);
   const auto panels =
       qat::pack_panels(qat::core::serial_executor{},
