@@ -123,7 +123,7 @@ std::vector<float> values_of(F&& f) {
 
 }  // namespace
 
-TEST_CASE("ONNX RMSNormalization: all tests, whatever the axis") {
+TEST_CASE("ONNX RMSNormalization: all tests whatever the axis") {
   run_tests("RMSNormalization", 0, [](const onnx_test& test) {
     const onnx_tensor& x = test.in("X");
     auto gain = tensor_of(test.in("W").values, 1);
@@ -172,7 +172,9 @@ TEST_CASE("ONNX RotaryEmbedding: whole heads; a part of a head is not for us") {
   });
 }
 
-TEST_CASE("ONNX Attention: causal or whole, grouped heads, scales; no masks, caches, caps, fp16") {
+TEST_CASE(
+    "ONNX Attention: causal or whole with grouped heads and scales but without masks or caches or "
+    "caps or fp16") {
   // Left out: with attn_mask (9, two of them with a softcap too), other softcaps (3), fp16 arithmetic (2), other widths
   // of V (1).
   run_tests("Attention", 15, [](const onnx_test& test) {
@@ -292,7 +294,7 @@ TEST_CASE("ONNX Softmax: along every axis") {
   });
 }
 
-TEST_CASE("ONNX SoftmaxCrossEntropyLoss: without weights; mean, sum and none") {
+TEST_CASE("ONNX SoftmaxCrossEntropyLoss: mean and sum and none without weights of classes") {
   // Left out: with weights of classes (9).
   run_tests("SoftmaxCrossEntropyLoss", 9, [](const onnx_test& test) {
     if (test.inputs.count("w") != 0) return false;
@@ -338,7 +340,7 @@ TEST_CASE("ONNX SoftmaxCrossEntropyLoss: without weights; mean, sum and none") {
   });
 }
 
-TEST_CASE("ONNX Adam: without correction of the bias, decay in the gradient") {
+TEST_CASE("ONNX Adam: the decay in the gradient and no correction of the bias") {
   run_tests("Adam", 0, [](const onnx_test& test) {
     REQUIRE(test.in("T").values[0] == 0.0f);  // the first step is not corrected
     const float rate = test.in("R").values[0];

@@ -146,7 +146,8 @@ void check_cache(const std::string& name, std::size_t width) {
 
 }  // namespace
 
-TEST_CASE("torch: quantized linear layers have its codes, outputs and straight-through gradients") {
+TEST_CASE(
+    "torch: quantized linear layers have its codes and outputs and straight-through gradients") {
   check_linear<Weight<4>, Activation<8>>("w4a8");
   check_linear<Weight<8>, Activation<8>>("w8a8");
   check_linear<Weight<4>, Activation<6>>("w4a6");

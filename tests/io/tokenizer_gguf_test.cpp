@@ -237,7 +237,7 @@ TEST_CASE("tokenizer_from_gguf_vocabulary: a vocabulary that contradicts itself 
   refused(with([](auto& s) { s.merges[3] = "q q"; }, of_json("gpt2", "")), "qq");
 }
 
-TEST_CASE("vocabulary_of: every key of a file, and what the keys leave out") {
+TEST_CASE("vocabulary_of: every key of a file and what the keys leave out") {
   using qat::testing::GgufBuilder;
   const auto integers = [](const std::vector<std::int32_t>& all) {
     std::string value = qat::testing::bytes_of<std::uint32_t>(5) +

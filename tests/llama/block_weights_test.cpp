@@ -17,7 +17,7 @@ using Exempting = qat::with_exempt<W4A8, qat::exempt_role<linear_role::up>>;
 
 }  // namespace
 
-TEST_CASE("BlockWeights: every role has the shape of its weight, quantized or exempted") {
+TEST_CASE("BlockWeights: every role has the shape of its weight whether quantized or exempted") {
   const auto parameters = random_parameters(tiny_llama);
   const qat::llama::layer_parameters<float>& layer = parameters.layers[0];
   const BlockWeights<W4A8> all({}, layer, 0, 2);
