@@ -1,8 +1,8 @@
 #pragma once
 
-#include <qat/io/json_field.hpp>
 #include <qat/io/detail/tokenizer_json_steps.hpp>
 #include <qat/io/detail/tokenizer_tables.hpp>
+#include <qat/io/json_field.hpp>
 
 #include <algorithm>
 #include <cstddef>

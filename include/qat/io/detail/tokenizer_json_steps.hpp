@@ -1,8 +1,8 @@
 #pragma once
 
 #include <qat/io/detail/decode_chain.hpp>
-#include <qat/io/json_field.hpp>
 #include <qat/io/detail/tokenizer_tables.hpp>
+#include <qat/io/json_field.hpp>
 #include <qat/io/tokenizer_split.hpp>
 #include <qat/io/unicode.hpp>
 
