@@ -99,6 +99,8 @@ TEST_CASE("read_gguf_value: what does not fit the file is refused before anythin
   refuses(value(13, ""), "a type of value from 0 to 12; found 13");
   refuses(array(9, 1, ""), "numbers or strings in an array; found arrays");
   refuses(array(6, ~std::uint64_t{0}, ""), "bytes of a value; found 0 bytes");
+  // 4 (2^62 + 1) is 4 in 64 bits.
+  refuses(array(6, (std::uint64_t{1} << 62) + 1, "1234"), "bytes of a value; found 4 bytes");
   refuses(array(8, ~std::uint64_t{0}, GgufBuilder::string("a")), "a string");
   refuses(value(8, bytes_of(~std::uint64_t{0})), "a string of at most");
   refuses(value(4, "abc"), "4 bytes of a value; found 3 bytes");

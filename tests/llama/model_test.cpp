@@ -199,6 +199,8 @@ TEST_CASE("Llama: exempted layers compute in fp32") {
   };
   const auto teacher = states.template operator()<qat::full_precision>();
   CHECK(states.template operator()<qat::with_exempt<W4A8, all>>() == teacher);
+  CHECK(states.template operator()<qat::with_exempt<W4A8, qat::exempt_first_and_last>>() ==
+        teacher);  // there are two
   const auto quantized = states.template operator()<W4A8>();
   CHECK(quantized != teacher);
   const auto partly =
