@@ -26,6 +26,18 @@ inline double median_of(std::vector<double> values) {
   return (below + *middle) / 2;
 }
 
+/// Seconds since some moment, by the clock of the wall or of the calling thread, which stands still while other processes
+/// have its core: only for work in the caller's thread.
+inline double seconds_now(bool thread_time) {
+  if (thread_time) {
+    std::timespec t{};
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0)
+      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+  }
+  const auto since_start = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(since_start).count();
+}
+
 /// How often each candidate runs, and by which clock.
 struct alternation_tuning {
   /// A candidate repeats its call until a slice takes about this long: shorter than a scheduler's quantum, so that other
@@ -103,21 +115,11 @@ class Alternation {
     (std::make_index_sequence<count>{});
   }
 
-  [[nodiscard]] double now() const {
-    if (tuning_.thread_time) {
-      std::timespec t{};
-      if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0)
-        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-    }
-    const auto since_start = std::chrono::steady_clock::now().time_since_epoch();
-    return std::chrono::duration<double>(since_start).count();
-  }
-
   template <class Candidate>
   double time(Candidate& candidate, std::size_t calls) const {
-    const double start = now();
+    const double start = seconds_now(tuning_.thread_time);
     for (std::size_t c = 0; c < calls; ++c) candidate();
-    return (now() - start) / static_cast<double>(calls);
+    return (seconds_now(tuning_.thread_time) - start) / static_cast<double>(calls);
   }
 
   alternation_tuning tuning_;
