@@ -38,8 +38,9 @@ attention_run run_attention(std::size_t rows, std::span<const qat::document_rows
   return run;
 }
 
-constexpr std::array<qat::document_rows, 1> longer{{{0, qat::detail::attention_block + 5}}};
-constexpr std::array<qat::document_rows, 1> few{{{0, 4}}};
+[[maybe_unused]] constexpr std::array<qat::document_rows, 1> longer{
+    {{0, qat::detail::attention_block + 5}}};
+[[maybe_unused]] constexpr std::array<qat::document_rows, 1> few{{{0, 4}}};
 
 bool same_bits(const qat::Tensor<float>& a, const qat::Tensor<float>& b, std::size_t rows) {
   return std::equal(a.data(), a.data() + rows * a.cols(), b.data());
