@@ -96,21 +96,22 @@ TEST_CASE("Llama: logits of every variant of a config are those of transformers"
       parameters = hashed_parameters(
           qat::llama::config_from_hugging_face(qat::io::JsonField(json, line[0])));
     }
-    const auto tokens = numbers_of<std::int32_t>(line[3]);
-    const auto rows = numbers_of<std::size_t>(line[4]);
+    const auto prompt = numbers_of<std::int32_t>(line[3]);
+    const auto positions = numbers_of<std::size_t>(line[4]);
     const auto expected = floats_of(line[5]);
     const auto logits =
-        line[1] == "w16a16kv16" ? logits_of<qat::full_precision>(parameters, tokens, rows)
-        : line[1] == "w4a16kv16"
-            ? logits_of<qat::named_scheme<4, 0, 16, 16, false, false>>(parameters, tokens, rows)
-            : logits_of<qat::named_scheme<4, 16, 16, 16, false, false>>(parameters, tokens, rows);
+        line[1] == "w16a16kv16"  ? logits_of<qat::full_precision>(parameters, prompt, positions)
+        : line[1] == "w4a16kv16" ? logits_of<qat::named_scheme<4, 0, 16, 16, false, false>>(
+                                       parameters, prompt, positions)
+                                 : logits_of<qat::named_scheme<4, 16, 16, 16, false, false>>(
+                                       parameters, prompt, positions);
     REQUIRE(logits.size() == expected.size());
-    float largest = 0.0f, difference = 0.0f;
+    float most = 0.0f, difference = 0.0f;
     for (std::size_t i = 0; i < logits.size(); ++i) {
-      largest = std::max(largest, std::abs(expected[i]));
+      most = std::max(most, std::abs(expected[i]));
       difference = std::max(difference, std::abs(logits[i] - expected[i]));
     }
-    CHECK(difference <= 2e-5f * largest);
+    CHECK(difference <= 2e-5f * most);
     ++compared;
   }
   CHECK(compared >= 24);

@@ -118,7 +118,7 @@ void check_definition() {
       CHECK(run.dw.row(o)[i] == gradient_through<W>(w.row(o)[i], begun(o * in + i), add));
     }
   for (std::size_t o = 0; o < out; ++o) {
-    double sum = begun(o), size = std::abs(sum);
+    double sum = double(begun(o)), size = std::abs(sum);
     for (std::size_t n = 0; n < rows; ++n) {
       sum += double(dy(n, o));
       size += std::abs(double(dy(n, o)));
