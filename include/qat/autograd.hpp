@@ -10,6 +10,7 @@
 #include <qat/autograd/ops/linear.hpp>
 #include <qat/autograd/ops/quantize_kv.hpp>
 #include <qat/autograd/ops/quantized_linear.hpp>
+#include <qat/autograd/ops/recompute.hpp>
 #include <qat/autograd/ops/rms_norm.hpp>
 #include <qat/autograd/ops/rope.hpp>
 #include <qat/autograd/ops/token_loss.hpp>

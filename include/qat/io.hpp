@@ -15,6 +15,7 @@
 #include <qat/io/named_tensor.hpp>
 #include <qat/io/safetensors.hpp>
 #include <qat/io/safetensors_writer.hpp>
+#include <qat/io/sha256.hpp>
 #include <qat/io/tokenizer.hpp>
 #include <qat/io/tokenizer_gguf.hpp>
 #include <qat/io/tokenizer_json.hpp>

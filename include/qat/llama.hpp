@@ -12,6 +12,7 @@
 #include <qat/llama/kv_cache.hpp>
 #include <qat/llama/model.hpp>
 #include <qat/llama/parameters.hpp>
+#include <qat/llama/quantized_checkpoint.hpp>
 #include <qat/llama/sampling.hpp>
 #include <qat/llama/save_checkpoint.hpp>
 #include <qat/llama/scheme.hpp>

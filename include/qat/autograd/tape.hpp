@@ -85,6 +85,11 @@ class Tape {
     QAT_EXPECTS(loss.tracked && loss.shape().size() == 1,
                 to_string(loss.shape()) + (loss.tracked ? "" : ", not tracked"));
     if (computes()) *loss.gradient.data() = T{1};
+    backward();
+  }
+
+  /// The same from gradients that were already set.
+  void backward() {
     while (!nodes_.empty()) {
       {
         const ArenaScope scratch(arena_);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 /// \file
 /// The linear layers of a block as their products read them.
@@ -24,6 +25,12 @@ class BlockWeights {
   static constexpr bool may_exempt = !std::is_same_v<typename Scheme::exempt, exempt_none>;
 
   BlockWeights() = default;
+
+  static constexpr std::size_t roles = 7;
+
+  /// From layers that were prepared before, in the order of linear_role; none is exempted.
+  explicit BlockWeights(std::array<quantized_weights, roles> prepared)
+      : quantized_(std::move(prepared)) {}
 
   /// Block `layer` of `layers`.
   ///
@@ -61,7 +68,6 @@ class BlockWeights {
   }
 
  private:
-  static constexpr std::size_t roles = 7;
   struct nothing {};
 
   std::array<quantized_weights, roles> quantized_;

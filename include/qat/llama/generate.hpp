@@ -26,6 +26,28 @@ struct generate_options {
   std::uint64_t seed = 0;
 };
 
+/// The logits behind the last new token of each sequence; the caches then hold the new tokens.
+///
+/// Shapes  tokens and rows as Llama::forward; logits (sequences, V), written where the arena does not plan.
+/// Error   the bits of the training forward.
+/// Throws  as Llama::forward.
+template <class Scheme>
+void next_token_logits(const Llama<Scheme>& model, std::span<const std::int32_t> tokens,
+                       std::span<const cached_rows<Scheme>> rows, Arena& arena,
+                       core::executor_reference executor, std::span<float> logits) {
+  Tape<float> tape(arena, tape_mode::infer, executor);
+  const Variable<float> hidden = model.forward(tape, tokens, rows);
+  const TensorView<float> last = arena.take<float>(Shape{rows.size(), model.config().hidden});
+  if (!tape.computes()) return;
+  std::size_t row = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    row += rows[i].count;
+    std::copy_n(hidden.value.row(row - 1), last.cols(), last.row(i));
+  }
+  float_product(executor, TensorView<const float>(last).matrix(), model.head(tape).panels,
+                {logits.data(), rows.size(), model.config().vocabulary});
+}
+
 /// Continues prompts side by side, token by token.
 ///
 /// on_token(sequence, token) is called for every new token in order of the sequences; false ends that sequence. The token
@@ -64,18 +86,8 @@ void generate(const Llama<Scheme>& model, std::span<const std::vector<std::int32
   while (!active.empty()) {
     logits.resize(active.size() * vocabulary);
     workspace.run([&](Arena& arena) {
-      Tape<float> tape(arena, tape_mode::infer, executor);
-      const Variable<float> hidden = model.forward(tape, std::span<const std::int32_t>(next),
-                                                   std::span<const cached_rows<Scheme>>(rows));
-      const TensorView<float> last = arena.take<float>(Shape{active.size(), model.config().hidden});
-      if (!tape.computes()) return;
-      std::size_t row = 0;
-      for (std::size_t i = 0; i < active.size(); ++i) {
-        row += rows[i].count;
-        std::copy_n(hidden.value.row(row - 1), last.cols(), last.row(i));
-      }
-      float_product(executor, TensorView<const float>(last).matrix(), model.head(tape).panels,
-                    {logits.data(), active.size(), vocabulary});
+      next_token_logits(model, std::span<const std::int32_t>(next),
+                        std::span<const cached_rows<Scheme>>(rows), arena, executor, logits);
     });
     next.clear();
     rows.clear();

@@ -5,6 +5,7 @@
 #include <qat/autograd/ops/embedding.hpp>
 #include <qat/autograd/ops/quantize_kv.hpp>
 #include <qat/autograd/ops/quantized_linear.hpp>
+#include <qat/autograd/ops/recompute.hpp>
 #include <qat/autograd/ops/rms_norm.hpp>
 #include <qat/autograd/ops/rope.hpp>
 #include <qat/autograd/ops/token_loss.hpp>
@@ -19,6 +20,7 @@
 #include <cstdint>
 #include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 /// \file
@@ -40,6 +42,20 @@ struct cached_rows {
   std::size_t count = 0;
 };
 
+/// Whether the tables of the vocabulary are shown through the scheme's quantizers of them.
+struct used_tables {
+  bool embedding = true;
+  bool head = true;
+
+  friend constexpr bool operator==(const used_tables&, const used_tables&) = default;
+};
+
+/// What a recording forward pass keeps for the backward pass.
+enum class activation_memory {
+  keep,  ///< everything
+  recompute  ///< what enters each block, which is computed a second time: the same bits, a third more time
+};
+
 /// A LLaMA with the arithmetic of Scheme. Borrows its parameters; keeps them packed as its products read them.
 template <scheme_like Scheme>
 class Llama {
@@ -51,11 +67,29 @@ class Llama {
   /// Prepares the weights.
   ///
   /// Throws  ContractViolation as check_config.
-  Llama(llama_parameters<float>& parameters, core::executor_reference executor)
+  Llama(llama_parameters<float>& parameters, core::executor_reference executor,
+        used_tables tables = {})
       : parameters_(parameters),
+        tables_(tables),
         table_(parameters.config.rope, parameters.config.head_size, parameters.config.context) {
     check_config(parameters.config);
     prepare(executor);
+  }
+
+  /// From weights that were quantized before, those of a shipped model; the parameters' tables and gains are used as they are.
+  ///
+  /// Throws  ContractViolation as check_config, or unless there is a block for each layer.
+  Llama(llama_parameters<float>& parameters, std::vector<BlockWeights<Scheme>> blocks,
+        core::executor_reference executor)
+      : parameters_(parameters),
+        tables_{false, false},
+        table_(parameters.config.rope, parameters.config.head_size, parameters.config.context),
+        blocks_(std::move(blocks)) {
+    check_config(parameters.config);
+    QAT_EXPECTS(
+        blocks_.size() == parameters.layers.size(),
+        std::to_string(blocks_.size()) + " blocks of " + std::to_string(parameters.layers.size()));
+    prepare_tables(executor);
   }
 
   [[nodiscard]] const llama_config& config() const { return parameters_.config; }
@@ -69,11 +103,7 @@ class Llama {
     blocks_.resize(layers);
     for (std::size_t i = 0; i < layers; ++i)
       blocks_[i] = BlockWeights<Scheme>(executor, parameters_.layers[i], i, layers);
-    embedding_ =
-        shown<typename Scheme::embedding>(executor, parameters_.embedding, embedding_levels_);
-    head_ = shown<typename Scheme::head>(executor, parameters_.head_weight(), head_levels_);
-    head_panels_ = Tensor<float>(Shape{panel_elements(head_.rows(), head_.cols())});
-    pack_panels(executor, TensorView<const float>(head_).matrix(), head_panels_.data());
+    prepare_tables(executor);
   }
 
   /// The output layer; its gradient, where there is one, goes to `gradients`.
@@ -89,25 +119,26 @@ class Llama {
   /// Throws  ContractViolation for a token or position out of range, or documents beyond the batch.
   /// Cost    2 multiply-adds a weight and token, plus attention.
   [[nodiscard]] Variable<float> forward(Tape<float>& tape, const token_batch& batch,
-                                        llama_parameters<float>* gradients = nullptr) const {
-    return run(tape, batch.tokens, gradients,
-               [&](std::size_t, const Variable<float>& q, Variable<float> k, Variable<float> v) {
-                 const std::size_t width =
-                     Scheme::kv_per_head ? config().head_size : config().kv_width();
-                 const auto rotated = [&](const Variable<float>& x) {
-                   return rope(tape, x, batch.positions, table_);
-                 };
-                 if constexpr (!is_quantized<key_value>) {
-                   k = rotated(k);
-                 } else if constexpr (Scheme::keys == key_position::before_rope) {
-                   k = rotated(quantize_kv<key_value>(tape, k, width));
-                   v = quantize_kv<key_value>(tape, v, width);
-                 } else {
-                   k = quantize_kv<key_value>(tape, rotated(k), width);
-                   v = quantize_kv<key_value>(tape, v, width);
-                 }
-                 return attention(tape, rotated(q), k, v, config().head_size, batch.documents);
-               });
+                                        llama_parameters<float>* gradients = nullptr,
+                                        activation_memory memory = activation_memory::keep) const {
+    const auto attend = [this, batch](Tape<float>& on, std::size_t, const Variable<float>& q,
+                                      Variable<float> k, Variable<float> v) {
+      const std::size_t width = Scheme::kv_per_head ? config().head_size : config().kv_width();
+      const auto rotated = [&](const Variable<float>& x) {
+        return rope(on, x, batch.positions, table_);
+      };
+      if constexpr (!is_quantized<key_value>) {
+        k = rotated(k);
+      } else if constexpr (Scheme::keys == key_position::before_rope) {
+        k = rotated(quantize_kv<key_value>(on, k, width));
+        v = quantize_kv<key_value>(on, v, width);
+      } else {
+        k = quantize_kv<key_value>(on, rotated(k), width);
+        v = quantize_kv<key_value>(on, v, width);
+      }
+      return attention(on, rotated(q), k, v, config().head_size, batch.documents);
+    };
+    return run(tape, batch.tokens, gradients, memory, attend);
   }
 
   /// The same for tokens that continue cached sequences; the caches then hold them too. Inference only.
@@ -129,12 +160,13 @@ class Llama {
     QAT_EXPECTS(positions.size() == tokens.size(), std::to_string(tokens.size()) + " tokens for " +
                                                        std::to_string(positions.size()) + " rows");
     const Variable<float> hidden =
-        run(tape, tokens, nullptr,
-            [&](std::size_t layer, const Variable<float>& q, Variable<float> k, Variable<float> v) {
+        run(tape, tokens, nullptr, activation_memory::keep,
+            [&](Tape<float>& on, std::size_t layer, const Variable<float>& q, Variable<float> k,
+                Variable<float> v) {
               if constexpr (!KvCache<Scheme>::rotates_on_reading)
-                k = rope(tape, k, std::span<const std::uint32_t>(positions), table_);
-              return attend_cached(tape, layer,
-                                   rope(tape, q, std::span<const std::uint32_t>(positions), table_),
+                k = rope(on, k, std::span<const std::uint32_t>(positions), table_);
+              return attend_cached(on, layer,
+                                   rope(on, q, std::span<const std::uint32_t>(positions), table_),
                                    k, v, rows);
             });
     if (tape.computes())
@@ -143,13 +175,23 @@ class Llama {
   }
 
  private:
+  void prepare_tables(core::executor_reference executor) {
+    embedding_ = shown<typename Scheme::embedding>(executor, parameters_.embedding,
+                                                   embedding_levels_, tables_.embedding);
+    head_ = shown<typename Scheme::head>(executor, parameters_.head_weight(), head_levels_,
+                                         tables_.head);
+    head_panels_ = Tensor<float>(Shape{panel_elements(head_.rows(), head_.cols())});
+    pack_panels(executor, TensorView<const float>(head_).matrix(), head_panels_.data());
+  }
+
   /// What a table of the vocabulary shows: itself, or the levels of Q, made afresh.
   template <class Q>
   static TensorView<float> shown(core::executor_reference executor, Tensor<float>& w,
-                                 Tensor<float>& levels) {
+                                 Tensor<float>& levels, [[maybe_unused]] bool quantizes) {
     if constexpr (!is_quantized<Q>) {
       return w.view();
     } else {
+      if (!quantizes) return w.view();
       const TensorView<const float> values = w.view();
       levels = Tensor<float>(w.shape());
       fake_quantize<Q>(parallel(executor), values.matrix(),
@@ -164,17 +206,24 @@ class Llama {
     return gradient == nullptr ? tape.constant(value) : tape.parameter(value, gradient->view());
   }
 
-  /// All blocks; attend(layer, q, k, v) makes the heads' output.
+  /// All blocks; attend(tape, layer, q, k, v) makes the heads' output. Copied where blocks are recomputed.
   template <class Attend>
   Variable<float> run(Tape<float>& tape, std::span<const std::int32_t> tokens,
-                      llama_parameters<float>* gradients, Attend&& attend) const {
+                      llama_parameters<float>* gradients, activation_memory memory,
+                      const Attend& attend) const {
     Variable<float> x = embedding(
         tape, tokens,
         variable(tape, embedding_, gradients == nullptr ? nullptr : &gradients->embedding));
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       layer_parameters<float>* const layer_gradients =
           gradients == nullptr ? nullptr : &gradients->layers[i];
-      if (tape.records()) {
+      if (tape.records() && memory == activation_memory::recompute) {
+        x = recompute(
+            tape, x,
+            [this, i, layer_gradients, attend](Tape<float>& on, const Variable<float>& from) {
+              return run_block(on, i, from, layer_gradients, attend);
+            });
+      } else if (tape.records()) {
         x = run_block(tape, i, x, layer_gradients, attend);
       } else {
         const ArenaScope scope(tape.arena());  // only x outlives a block
@@ -190,7 +239,7 @@ class Llama {
 
   template <class Attend>
   Variable<float> run_block(Tape<float>& tape, std::size_t i, const Variable<float>& x,
-                            layer_parameters<float>* gradients, Attend& attend) const {
+                            layer_parameters<float>* gradients, const Attend& attend) const {
     using L = layer_parameters<float>;
     using member = Tensor<float> L::*;
     L& l = parameters_.layers[i];
@@ -216,7 +265,7 @@ class Llama {
     const Variable<float> query = layer(normed, q, &L::q_bias);
     const Variable<float> key = layer(normed, k, &L::k_bias);
     const Variable<float> value = layer(normed, v, &L::v_bias);
-    const Variable<float> heads = attend(i, query, key, value);
+    const Variable<float> heads = attend(tape, i, query, key, value);
     const Variable<float> y = add(tape, x, layer(input_of(heads), o));
     const auto wide = input_of(rms_norm(tape, y, of(&L::output_norm), config().rms_epsilon));
     // One statement an operation: compilers differ in the order of arguments, and gradients are added in that of the tape.
@@ -264,6 +313,7 @@ class Llama {
   }
 
   llama_parameters<float>& parameters_;
+  used_tables tables_;
   RopeTable<float> table_;
   std::vector<BlockWeights<Scheme>> blocks_;
   Tensor<float> embedding_levels_;

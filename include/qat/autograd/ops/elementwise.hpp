@@ -57,6 +57,27 @@ Variable<T> add(Tape<T>& tape, const Variable<T>& a, const Variable<T>& b) {
   return y;
 }
 
+/// y = p a + q b, for scalars p and q: losses in a mixture.
+///
+/// Shapes    a, b, y one element.
+/// Error     fma(p, a, q b), q b rounded.
+/// Gradient  da += p dy, db += q dy, one rounding each before the sum.
+/// Throws    ContractViolation for other shapes.
+template <class T>
+Variable<T> weighted_sum(Tape<T>& tape, T p, const Variable<T>& a, T q, const Variable<T>& b) {
+  QAT_EXPECTS(a.shape().size() == 1 && b.shape().size() == 1,
+              to_string(a.shape()) + " and " + to_string(b.shape()));
+  const Variable<T> y = tape.make(a.shape(), a.tracked || b.tracked);
+  if (tape.computes())
+    *y.value.data() = arithmetic::fma(p, *a.value.data(), arithmetic::product(q, *b.value.data()));
+  tape.record([a, p, b, q, y](Tape<T>& t) {
+    if (!t.computes()) return;
+    if (a.tracked) *a.gradient.data() += arithmetic::product(p, *y.gradient.data());
+    if (b.tracked) *b.gradient.data() += arithmetic::product(q, *y.gradient.data());
+  });
+  return y;
+}
+
 /// y = silu(gate) * up, silu(g) = g / (1 + exp(-g)).
 ///
 /// Shapes    gate, up, y of one shape without gaps.

@@ -6,6 +6,7 @@
 #include <qat/kernels/float_product.hpp>
 #include <qat/quant/fake_quantize.hpp>
 #include <qat/quant/quantize.hpp>
+#include <qat/tensor/quantized_matrix.hpp>
 #include <qat/tensor/tensor.hpp>
 
 #include <cstddef>
@@ -152,12 +153,10 @@ class LinearWeights {
   template <core::executor Executor>
   LinearWeights(Executor&& executor, const TensorView<const float>& w)
       : rows_(w.rows()), cols_(w.cols()) {
-    if constexpr (is_quantized<W>) parameters_ = calibrate<W>(parallel(executor), w.matrix());
     if constexpr (arithmetic == linear_arithmetic::codes) {
-      Tensor<std::int8_t> codes(Shape{rows_, cols_});
-      quantize<W>(parallel(executor), w.matrix(), parameters_, codes.view().matrix());
-      codes_ = packed_codes(codes.view().matrix(), parameters_.scales);
+      *this = LinearWeights(executor, quantized<W>(executor, w));
     } else if constexpr (is_quantized<W>) {
+      parameters_ = calibrate<W>(parallel(executor), w.matrix());
       Tensor<float> levels(Shape{rows_, cols_});
       fake_quantize<W>(parallel(executor), w.matrix(), parameters_, levels.view().matrix());
       fill_panels(executor, levels.view());
@@ -166,27 +165,54 @@ class LinearWeights {
     }
   }
 
-  [[nodiscard]] std::size_t rows() const { return rows_; }
-  [[nodiscard]] std::size_t cols() const { return cols_; }
-  [[nodiscard]] const auto& codes() const { return codes_; }
-  [[nodiscard]] const auto& parameters() const { return parameters_; }
-  [[nodiscard]] float_panels<float> panels() const { return {panels_.data(), rows_, cols_}; }
+  /// Packs what was quantized before.
+  ///
+  /// Error   the bits that the trained values give.
+  /// Cost    one read of the codes, and as above.
+  template <core::executor Executor, class Q = W>
+    requires quantizer_like<Q> LinearWeights(Executor&& executor, const quantized_matrix<Q>& w)
+        : rows_(w.codes.rows()), cols_(w.codes.cols()), parameters_(w.parameters) {
+      if constexpr (arithmetic == linear_arithmetic::codes) {
+        codes_ = packed_codes(w.codes.view().matrix(), parameters_.scales);
+      } else {
+        Tensor<float> levels(Shape{rows_, cols_});
+        dequantize<W>(parallel(executor), w.codes.view().matrix(), parameters_,
+                      levels.view().matrix());
+        fill_panels(executor, levels.view());
+      }
+    }
 
- private:
-  using packed_codes =
-      typename detail::weight_codes<W, arithmetic == linear_arithmetic::codes>::type;
+    [[nodiscard]] std::size_t rows() const {
+      return rows_;
+    }
+    [[nodiscard]] std::size_t cols() const {
+      return cols_;
+    }
+    [[nodiscard]] const auto& codes() const {
+      return codes_;
+    }
+    [[nodiscard]] const auto& parameters() const {
+      return parameters_;
+    }
+    [[nodiscard]] float_panels<float> panels() const {
+      return {panels_.data(), rows_, cols_};
+    }
 
-  template <class Executor>
-  void fill_panels(Executor& executor, const TensorView<const float>& w) {
-    panels_ = Tensor<float>(Shape{panel_elements(rows_, cols_)});
-    pack_panels(executor, w.matrix(), panels_.data());
-  }
+   private:
+    using packed_codes =
+        typename detail::weight_codes<W, arithmetic == linear_arithmetic::codes>::type;
 
-  std::size_t rows_ = 0;
-  std::size_t cols_ = 0;
-  [[no_unique_address]] typename detail::weight_parameters<W>::type parameters_;
-  [[no_unique_address]] packed_codes codes_;
-  Tensor<float> panels_;
+    template <class Executor>
+    void fill_panels(Executor& executor, const TensorView<const float>& w) {
+      panels_ = Tensor<float>(Shape{panel_elements(rows_, cols_)});
+      pack_panels(executor, w.matrix(), panels_.data());
+    }
+
+    std::size_t rows_ = 0;
+    std::size_t cols_ = 0;
+    [[no_unique_address]] typename detail::weight_parameters<W>::type parameters_;
+    [[no_unique_address]] packed_codes codes_;
+    Tensor<float> panels_;
 };
 
 namespace detail {
