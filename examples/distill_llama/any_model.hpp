@@ -1,6 +1,8 @@
 #pragma once
 
 #include <qat/core/executor_reference.hpp>
+#include <qat/distill/trainer.hpp>
+#include <qat/distill/verify.hpp>
 #include <qat/eval/score.hpp>
 #include <qat/llama/generate.hpp>
 #include <qat/llama/parameters.hpp>
@@ -9,14 +11,20 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// \file
 /// A model whose scheme was chosen at run time.
 
 namespace distill_llama {
+
+using parameters = qat::llama::llama_parameters<float>;
+using teacher_model = qat::llama::Llama<qat::full_precision>;
 
 /// What the program asks of a model, whatever its scheme.
 class AnyModel {
@@ -28,7 +36,7 @@ class AnyModel {
 
   /// done(sequences scored) after each batch; it may throw to stop.
   [[nodiscard]] virtual std::vector<qat::eval::sequence_score> score(
-      const qat::llama::Llama<qat::full_precision>* teacher, const qat::eval::sequences& all,
+      const teacher_model* teacher, const qat::eval::sequences& all,
       qat::core::executor_reference executor,
       const std::function<void(std::size_t)>& done) const = 0;
 
@@ -39,13 +47,32 @@ class AnyModel {
                         const std::function<bool(std::size_t, std::int32_t)>& on_token) const = 0;
 };
 
-/// Prepares a model; borrows the parameters.
-using model_factory = std::unique_ptr<AnyModel>(qat::llama::llama_parameters<float>& parameters,
-                                                qat::core::executor_reference executor);
+/// Called behind each step; it may throw to stop.
+using on_step = std::function<void(const qat::distill::step_report&, const AnyModel& student)>;
 
+/// A scheme that this program was built with, and what depends on its type.
 struct scheme_entry {
   std::string_view name;
-  model_factory* make;
+  /// Borrows the parameters.
+  std::unique_ptr<AnyModel> (*make)(parameters&, qat::core::executor_reference,
+                                    qat::llama::used_tables);
+  /// Takes steps until the schedule ends.
+  void (*train)(const qat::distill::trainer_options&, const teacher_model&,
+                const qat::distill::sequences&, qat::distill::training_state&,
+                qat::core::executor_reference, qat::llama::used_tables, const on_step&);
+  /// The relative error of quantizing each linear layer, ||w - levels(w)|| / ||w||, by name.
+  std::vector<std::pair<std::string, double>> (*weight_errors)(qat::core::executor_reference,
+                                                               const parameters&);
+  /// The rest is null where the scheme has no codes that could ship.
+  void (*save)(qat::core::executor_reference, const parameters&, const std::string& folder,
+               const std::string& scheme, qat::llama::used_tables,
+               const std::optional<std::string>& tokenizer_json);
+  std::unique_ptr<AnyModel> (*load)(qat::core::executor_reference, const std::string& folder,
+                                    qat::llama::used_tables);
+  qat::distill::verification (*verify)(qat::core::executor_reference, parameters& trained,
+                                       const std::string& folder, qat::llama::used_tables,
+                                       const qat::distill::sequences&,
+                                       const std::function<void(std::size_t)>& done);
 };
 
 /// The schemes this program was built with, full_precision first.

@@ -4,6 +4,8 @@
 #include <qat/io/tokenizer_gguf.hpp>
 #include <qat/io/tokenizer_json.hpp>
 #include <qat/io/tokenizer_llama2c.hpp>
+#include <qat/kernels/code_product.hpp>
+#include <qat/version.hpp>
 
 #include <chrono>
 #include <csignal>
@@ -35,6 +37,7 @@ qat::io::Tokenizer load_tokenizer(const std::string& path, std::size_t vocabular
 
 void catch_interrupts() {
   std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
 }
 
 bool interrupted() {
@@ -45,12 +48,12 @@ double seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-Progress::Progress(std::string stage, std::string unit, std::size_t total)
+Progress::Progress(std::string stage, std::string unit, std::size_t total, bool quiet)
     : stage_(std::move(stage)),
       unit_(std::move(unit)),
       total_(total),
       begun_(seconds()),
-      on_terminal_(::isatty(STDERR_FILENO) == 1) {}
+      on_terminal_(!quiet && ::isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() {
   if (on_terminal_ && shown_ != 0.0) std::fputs("\r\033[K", stderr);
@@ -64,6 +67,20 @@ void Progress::show(std::size_t done) {
   const double left = static_cast<double>(total_ - done) / (rate + 1e-9);
   std::fprintf(stderr, "\r\033[K%s: %zu of %zu %s, %.1f a second, %.0f s left", stage_.c_str(),
                done, total_, unit_.c_str(), rate, left);
+}
+
+std::string program_version() {
+  return "distill_llama of qat " + std::to_string(qat::version_major) + "." +
+         std::to_string(qat::version_minor) + "." + std::to_string(qat::version_patch) +
+         "\ncommit   " QAT_COMMIT "\ncompiler " QAT_COMPILER "\nflags    " QAT_FLAGS
+         "\nproducts of codes: " +
+         qat::to_string(qat::best_product_path());
+}
+
+std::string in_megabytes(double bytes) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.1f MB", bytes / 1e6);
+  return text;
 }
 
 std::vector<std::string> read_rows(const std::string& path) {
@@ -85,11 +102,15 @@ std::vector<std::string> read_rows(const std::string& path) {
 
 qat::io::Tokenizer find_tokenizer(const qat::llama::Checkpoint& checkpoint,
                                   const std::string& model, const std::string& given) {
-  const std::size_t vocabulary = checkpoint.config().vocabulary;
+  if (given.empty() && checkpoint.gguf_metadata() != nullptr)
+    return qat::io::tokenizer_from_gguf(*checkpoint.gguf_metadata());
+  return find_tokenizer(model, checkpoint.config().vocabulary, given);
+}
+
+qat::io::Tokenizer find_tokenizer(const std::string& model, std::size_t vocabulary,
+                                  const std::string& given) {
   namespace fs = std::filesystem;
   if (!given.empty()) return load_tokenizer(given, vocabulary);
-  if (checkpoint.gguf_metadata() != nullptr)
-    return qat::io::tokenizer_from_gguf(*checkpoint.gguf_metadata());
   const fs::path folder = fs::is_directory(model) ? fs::path(model) : fs::path(model).parent_path();
   std::vector<std::string> names{"tokenizer.json", "tokenizer.bin"};
   if (!fs::is_directory(model)) names.push_back("tok" + std::to_string(vocabulary) + ".bin");

@@ -30,7 +30,7 @@ void catch_interrupts();
 class Progress {
  public:
   /// `unit` is what is counted: "sequences".
-  Progress(std::string stage, std::string unit, std::size_t total);
+  Progress(std::string stage, std::string unit, std::size_t total, bool quiet = false);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress();
@@ -59,5 +59,15 @@ class Progress {
 /// Throws  UsageError that says where it was looked for.
 [[nodiscard]] qat::io::Tokenizer find_tokenizer(const qat::llama::Checkpoint& checkpoint,
                                                 const std::string& model, const std::string& given);
+
+/// The same for a model that is no GGUF file.
+[[nodiscard]] qat::io::Tokenizer find_tokenizer(const std::string& model, std::size_t vocabulary,
+                                                const std::string& given);
+
+/// Version, commit, compiler, flags.
+[[nodiscard]] std::string program_version();
+
+/// 1234567 bytes as "1.2 MB".
+[[nodiscard]] std::string in_megabytes(double bytes);
 
 }  // namespace distill_llama

@@ -99,7 +99,7 @@ class Sha256 {
 };
 
 /// 64 hexadecimal digits.
-[[nodiscard]] inline std::string to_string(const Sha256::digest_type& digest) {
+[[nodiscard]] inline std::string hexadecimal(const Sha256::digest_type& digest) {
   std::string text;
   for (const std::uint8_t byte : digest)
     for (const int nibble : {byte >> 4, byte & 15}) text += "0123456789abcdef"[nibble];
@@ -110,7 +110,7 @@ class Sha256 {
 [[nodiscard]] inline std::string sha256(std::span<const std::byte> bytes) {
   Sha256 hash;
   hash.update(bytes);
-  return to_string(hash.digest());
+  return hexadecimal(hash.digest());
 }
 
 }  // namespace qat::io
