@@ -70,3 +70,25 @@ TEST_CASE("add and swiglu: shapes that differ throw") {
   CHECK_THROWS_AS(qat::add(tape, a, b), qat::ContractViolation);
   CHECK_THROWS_AS(qat::swiglu(tape, a, b), qat::ContractViolation);
 }
+
+TEST_CASE("weighted_sum: two scalars in a mixture, with their gradients") {
+  const auto scalar = [](double value) {
+    qat::Tensor<double> t(qat::Shape{1});
+    t.data()[0] = value;
+    return t;
+  };
+  qat::testing::check_gradient_of(
+      {scalar(0.7), scalar(-1.3)},
+      [](qat::Tape<double>& tape, const std::vector<qat::Variable<double>>& x) {
+        return qat::weighted_sum(tape, 0.25, x[0], 0.75, x[1]);
+      });
+  qat::Arena arena(4096);
+  qat::Tape<float> tape(arena, qat::tape_mode::infer);
+  auto a = tape.make(qat::Shape{1}, false), b = tape.make(qat::Shape{1}, false);
+  *a.value.data() = 2.0f;
+  *b.value.data() = 4.0f;
+  CHECK(*qat::weighted_sum(tape, 0.25f, a, 0.75f, b).value.data() == 3.5f);
+  CHECK_THROWS_AS(
+      static_cast<void>(qat::weighted_sum(tape, 1.0f, a, 1.0f, tape.make(qat::Shape{2}, false))),
+      qat::ContractViolation);
+}
