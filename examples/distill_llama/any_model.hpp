@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "compiled_once.hpp"
+
 /// \file
 /// A model whose scheme was chosen at run time.
 

@@ -38,6 +38,7 @@ qat::io::Tokenizer load_tokenizer(const std::string& path, std::size_t vocabular
 void catch_interrupts() {
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of write(), not the end
 }
 
 bool interrupted() {

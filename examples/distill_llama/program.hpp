@@ -22,7 +22,8 @@ class UsageError : public std::runtime_error {
 /// Ctrl-C.
 class Interrupted : public std::exception {};
 
-/// From now on Ctrl-C makes interrupted() true instead of killing the program; a second one kills it.
+/// From now on Ctrl-C or SIGTERM makes interrupted() true instead of killing the program, a second one kills it; and a
+/// file that outgrows its limit is an error of the write.
 void catch_interrupts();
 [[nodiscard]] bool interrupted();
 

@@ -1,0 +1,2 @@
+#define QAT_COMPILED_HERE
+#include "compiled_once.hpp"
