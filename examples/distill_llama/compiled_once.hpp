@@ -35,16 +35,18 @@ QAT_COMPILED_HERE template Variable<float> swiglu<float, core::default_arch>(
 QAT_COMPILED_HERE template Variable<float> embedding<float, core::default_arch>(
     Tape<float>&, std::span<const std::int32_t>, const Variable<float>&);
 QAT_COMPILED_HERE template Variable<float> cross_entropy<float, core::default_arch>(
-    Tape<float>&, const Variable<float>&, const head_weights<float>&,
-    std::span<const std::int32_t>, std::span<float>);
+    Tape<float>&, const Variable<float>&, const head_weights<float>&, std::span<const std::int32_t>,
+    std::span<float>);
 QAT_COMPILED_HERE template Variable<float> kl_divergence<float, core::default_arch>(
     Tape<float>&, const Variable<float>&, const head_weights<float>&, const Variable<float>&,
     const head_weights<float>&, std::span<float>);
-QAT_COMPILED_HERE template void attend<float, core::default_arch>(
-    const matrix_view<const float>&, std::size_t, const attention_memory<float>&, float,
-    const matrix_view<float>&, float*);
-QAT_COMPILED_HERE template void float_product<float, const core::executor_reference&,
-                                              core::default_arch>(
+QAT_COMPILED_HERE template void attend<float, core::default_arch>(const matrix_view<const float>&,
+                                                                  std::size_t,
+                                                                  const attention_memory<float>&,
+                                                                  float, const matrix_view<float>&,
+                                                                  float*);
+QAT_COMPILED_HERE template void
+float_product<float, const core::executor_reference&, core::default_arch>(
     const core::executor_reference&, const matrix_view<const float>&, const float_panels<float>&,
     const matrix_view<float>&, product_start);
 QAT_COMPILED_HERE template void float_product<float, core::executor_reference&, core::default_arch>(

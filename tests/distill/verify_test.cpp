@@ -72,15 +72,17 @@ TEST_CASE("verify: one changed bit of any kind of tensor is a mismatch") {
                                      {"lm_head.weight", none},
                                      {"model.embed_tokens.weight_packed", both},
                                      {"lm_head.weight_packed", both}}) {
-    INFO(name);
-    const verification v = verified(tables, flip(name, 1));
+    const std::string tensor = name;
+    INFO(tensor);
+    const verification v = verified(tables, flip(tensor, 1));
     CHECK(v.weight_mismatches == 1);
-    CHECK(v.first_mismatch.find(std::string(name).substr(0, 12)) != std::string::npos);
+    CHECK(v.first_mismatch.find(tensor.substr(0, 12)) != std::string::npos);
   }
   for (const auto& [name, tables] : {std::pair("model.layers.1.mlp.down_proj.weight_scale", none),
                                      {"lm_head.weight_scale", both}}) {
-    INFO(name);
-    const verification v = verified(tables, flip(name, 1));
+    const std::string tensor = name;
+    INFO(tensor);
+    const verification v = verified(tables, flip(tensor, 1));
     CHECK(v.scale_mismatches == 1);
     CHECK(v.logit_mismatches > 0);
   }
