@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <thread>
 
@@ -176,6 +177,15 @@ int run(int argc, char** argv) {
   if (evaluate_command.parsed() || sample_command.parsed() || inspect_command.parsed()) return 0;
 
   if (!of_run.empty()) o.out = of_run;
+  std::istringstream given(app.config_to_str(false, false));
+  for (std::string line; std::getline(given, line);) {
+    const std::string key = line.substr(0, line.find('='));
+    // What changes no bit, and where the run lies, is not its configuration; nor are the stages' own options.
+    bool ours = line.find('=') != std::string::npos && key.find('.') == std::string::npos;
+    for (const char* other : {"out", "config", "threads", "quiet", "json", "force", "recompute"})
+      ours = ours && key != other;
+    if (ours) o.as_config += line + "\n";
+  }
   qat::core::ThreadExecutor threads(
       o.threads != 0 ? o.threads : std::max(1u, std::thread::hardware_concurrency()));
   const auto print = [&](const nlohmann::ordered_json& result) {

@@ -81,9 +81,9 @@ std::string drawing(const std::vector<curve>& curves, const std::string& unit) {
     svg += "<polyline class=\"c" + std::to_string(which) + "\" points=\"";
     for (const auto& [x, y] : c.points)
       if (std::isfinite(y)) svg += number(at_x(x), 1) + "," + number(at_y(y), 1) + " ";
-    svg += "\"/><text class=\"t" + std::to_string(which) + "\" x=\"" +
-           number(width - right - 4, 0) + "\" y=\"" + number(top + 14 + 16 * which, 0) +
-           "\" text-anchor=\"end\">" + escaped(c.name) + "</text>";
+    svg += "\"/><text class=\"t" + std::to_string(which) + "\" x=\"" + number(left + 8, 0) +
+           "\" y=\"" + number(height - bottom - 10 - 16 * which, 0) + "\">" + escaped(c.name) +
+           "</text>";
     ++which;
   }
   return svg + "</svg>";
@@ -106,10 +106,10 @@ std::string bars(const std::vector<std::pair<std::string, double>>& before,
     name = name.substr(0, name.size() - std::string(".weight").size());
     svg += "<text x=\"170\" y=\"" + number(y + 13, 0) + "\" text-anchor=\"end\">" + escaped(name) +
            "</text><rect class=\"b0\" x=\"178\" y=\"" + number(y + 3, 0) +
-           "\" height=\"6\" width=\"" + number(400 * before[i].second / most, 1) +
+           "\" height=\"6\" width=\"" + number(330 * before[i].second / most, 1) +
            "\"/><rect class=\"b1\" x=\"178\" y=\"" + number(y + 9, 0) + "\" height=\"6\" width=\"" +
-           number(400 * after[i].second / most, 1) + "\"/><text x=\"" +
-           number(184 + 400 * std::max(before[i].second, after[i].second) / most, 0) + "\" y=\"" +
+           number(330 * after[i].second / most, 1) + "\"/><text x=\"" +
+           number(184 + 330 * std::max(before[i].second, after[i].second) / most, 0) + "\" y=\"" +
            number(y + 13, 0) + "\">" + number(before[i].second, 3) + " / " +
            number(after[i].second, 3) + "</text>";
   }
@@ -162,7 +162,7 @@ constexpr const char* style = R"(
 @media(prefers-color-scheme:dark){:root{--fg:#e8e8ea;--bg:#16171a;--soft:#9aa0aa;--line:#34363c;--a:#7aa7ff;--b:#f2b25c}}
 body{font:15px/1.5 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:860px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
-td,th{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right}td:first-child,th:first-child{text-align:left}
+td,th{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}td:first-child,th:first-child{text-align:left}
 svg{width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}.grid{stroke:var(--line)}
 polyline{fill:none;stroke-width:1.6}.c0,.b0{stroke:var(--a)}.c1{stroke:var(--b)}svg text.t0{fill:var(--a)}svg text.t1{fill:var(--b)}
 rect.b0{fill:var(--a);stroke:none}rect.b1{fill:var(--b)}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:color-mix(in srgb,var(--line) 40%,transparent);padding:.6rem;border-radius:6px}
@@ -198,7 +198,7 @@ void write_report(Run& run) {
       "|---|---|---|---|---|---|---|---|\n";
   for (const row& r : rows) {
     const json& s = result[r.key];
-    if (s.is_null()) continue;
+    if (s.is_null() || (r.key == "baseline_paper" && scheme == "w4a8kv4")) continue;
     const std::vector<std::string> cells{number(s["perplexity"], 3),
                                          number(s["kl"], 4) + " ± " + number(s["kl_interval"], 4),
                                          number(s["top1_agreement"], 3),

@@ -39,6 +39,7 @@ Run::Run(const run_options& options, qat::core::executor_reference executor)
     throw UsageError(path("run.json") + ": this folder holds a run with other options (" +
                      difference[0]["path"].get<std::string>() + "); give those, or another --out");
   }
+  qat::io::write_text(path("config.toml"), options_.as_config);
   qat::io::write_text(path("run.json"), mine);
 }
 

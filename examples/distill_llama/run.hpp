@@ -18,6 +18,7 @@
 /// One run in its folder: what each stage reads and writes.
 ///
 ///   run.json        options that decide bits, by value
+///   config.toml     options as they were given, for --config
 ///   tokens.qts      the training sequences (distill/token_store.hpp)
 ///   train/          step-00000120.safetensors ..., best.safetensors
 ///   metrics.jsonl   loss, rate and gradient norm a step, validation now and then

@@ -66,6 +66,8 @@ struct run_options {
   bool quiet = false;
   bool json = false;
   bool force = false;
+
+  std::string as_config;  ///< what was chosen, in the form of --config
 };
 
 /// The preset of a name.

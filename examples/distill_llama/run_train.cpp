@@ -92,6 +92,24 @@ void Run::train() {
   const qat::eval::sequences validation = options_.validate_every == 0
                                               ? qat::eval::sequences{}
                                               : this->validation(options_.validation_limit);
+  const auto stop_if_asked = [](std::size_t) {
+    if (interrupted()) throw Interrupted();
+  };
+  const auto add = [&](const nlohmann::ordered_json& line) {
+    journal.add(line);
+    live << line.dump() << "\n" << std::flush;
+  };
+  // Adds a line; KL.
+  const auto validate = [&](std::uint64_t step, const AnyModel& student) {
+    const auto score = qat::eval::mean_of(
+        student.score(teacher_.model.get(), validation, executor_, stop_if_asked));
+    add({{"step", step},
+         {"validation_kl", score.kl},
+         {"validation_perplexity", score.perplexity()}});
+    return score.kl;
+  };
+  if (state.step == 0 && !validation.empty())
+    static_cast<void>(validate(0, *scheme_->make(state.parameters, executor_, tables_)));
   const auto save = [&] {
     const nlohmann::ordered_json best =
         journal.best_step == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(journal.best_kl);
@@ -120,10 +138,6 @@ void Run::train() {
         t, *teacher_.model, data, state, executor_, tables_,
         [&](const distill::step_report& report, const AnyModel& student) {
           tokens += report.tokens;
-          const auto add = [&](const nlohmann::ordered_json& line) {
-            journal.add(line);
-            live << line.dump() << "\n" << std::flush;
-          };
           add({{"step", report.step},
                {"loss", report.loss},
                {"rate", report.rate},
@@ -132,16 +146,10 @@ void Run::train() {
           const bool last = report.step == options_.steps;
           bool best = false;
           if (!validation.empty() && (report.step % options_.validate_every == 0 || last)) {
-            const auto score = qat::eval::mean_of(
-                student.score(teacher_.model.get(), validation, executor_, [](std::size_t) {
-                  if (interrupted()) throw Interrupted();
-                }));
-            add({{"step", report.step},
-                 {"validation_kl", score.kl},
-                 {"validation_perplexity", score.perplexity()}});
-            best = score.kl < journal.best_kl;
+            const double kl = validate(report.step, student);
+            best = kl < journal.best_kl;
             if (best) {
-              journal.best_kl = score.kl;
+              journal.best_kl = kl;
               journal.best_step = report.step;
             }
           }

@@ -36,7 +36,7 @@ options="--model $model --text $work/text.txt --context 24 --limit 5 --preset ll
 
 # What must be the same bytes, whoever makes it and however often it is stopped.
 same() {
-  for file in run.json tokens.qts metrics.jsonl train/step-00000005.safetensors model/model.safetensors model/config.json \
+  for file in run.json config.toml tokens.qts metrics.jsonl train/step-00000005.safetensors model/model.safetensors model/config.json \
     export.json result.json certificate.json; do
     cmp -s "$1/$file" "$2/$file" || fail "$3: $file differs"
   done
@@ -59,6 +59,9 @@ for tag in table div pre; do
     fail "the report's <$tag> are not all closed"
 done
 grep -q '| LLM-QAT w4a8kv4 |' "$work/one/report.md" || fail "report.md has no row of the student"
+
+gives 0 '0 differ' --config "$work/one/config.toml" --out "$work/again"
+same "$work/one" "$work/again" "from its configuration"
 
 # Killed at random moments, it goes on to the same bytes.
 begun=$(date +%s%N)
