@@ -52,6 +52,17 @@ TEST_CASE("token store: a writer that was cut at any byte goes on to the same fi
   }
 }
 
+TEST_CASE("token store: a writer goes on before a sequence whose bytes changed") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.qts";
+  const std::string whole = written_whole(path);
+  std::string changed = whole.substr(0, whole.size() - 40);  // without the end
+  changed[changed.size() - 6] = static_cast<char>(changed[changed.size() - 6] ^ 1);
+  qat::testing::write_file(path + ".partial", changed);
+  CHECK(TokenStoreWriter(path, "{\"seed\":1}").written() ==
+        std::vector<stored_sequence>(some.begin(), some.begin() + 2));
+}
+
 TEST_CASE("token store: other facts begin anew") {
   const TemporaryFolder folder;
   const std::string path = folder / "a.qts";

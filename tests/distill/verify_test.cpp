@@ -13,15 +13,12 @@ using Scheme = qat::llama::with_tables<qat::named_scheme<4, 0, 8, 4, true, false
 
 namespace {
 
-const qat::llama::llama_config small{.vocabulary = 29,
-                                     .hidden = 16,
-                                     .intermediate = 24,
-                                     .layers = 2,
-                                     .heads = 2,
-                                     .kv_heads = 1,
-                                     .head_size = 8,
-                                     .context = 32,
-                                     .tied_head = false};
+/// With a head of its own.
+const qat::llama::llama_config small = [] {
+  qat::llama::llama_config config = qat::testing::trained_llama;
+  config.tied_head = false;
+  return config;
+}();
 const sequences texts{qat::testing::random_tokens(1, 20, 29),
                       qat::testing::random_tokens(2, 7, 29)};
 

@@ -79,6 +79,9 @@ TEST_CASE("quantized checkpoint: the words of compressed-tensors") {
   CHECK(file.find("model.layers.0.self_attn.q_proj.weight_scale")->shape ==
         std::vector<std::uint64_t>{36, 1});
   CHECK(file.find("model.embed_tokens.weight")->type_name == "F32");
+  using W = typename Scheme::weight;
+  for (const auto& [codes, words] : {std::pair(1u, 1u), {8u, 1u}, {9u, 2u}, {64u, 8u}})
+    CHECK(detail::row_words<W>(codes) == words);
 }
 
 TEST_CASE("quantized checkpoint: what is missing, cut or not an export is said") {

@@ -7,23 +7,7 @@ make_model=$2
 checkout=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failures=0
-
-fail() {
-  echo "FAILED: $1"
-  failures=$((failures + 1))
-}
-
-# gives <exit code> <pattern in stdout and stderr> <argument>...
-gives() {
-  code=$1
-  pattern=$2
-  shift 2
-  "$program" "$@" >"$work/out" 2>&1 </dev/null
-  found=$?
-  [ $found -eq "$code" ] || fail "exit $found instead of $code: $*"
-  grep -q -e "$pattern" "$work/out" || { fail "no \"$pattern\" from: $*"; sed 's/^/    /' "$work/out"; }
-}
+. "$checkout/tests/program/gives.sh"
 
 model=$work/model
 "$make_model" "$checkout/tests/golden/tokenizer_smollm2.json" "$model" || exit 1

@@ -26,6 +26,17 @@ inline const llama::llama_config tiny_llama{.vocabulary = 53,
                                             .tied_head = false,
                                             .attention_bias = true};
 
+/// As small as a model with several heads and blocks can be that is trained in a test.
+inline const llama::llama_config trained_llama{.vocabulary = 29,
+                                               .hidden = 16,
+                                               .intermediate = 24,
+                                               .layers = 2,
+                                               .heads = 2,
+                                               .kv_heads = 1,
+                                               .head_size = 8,
+                                               .context = 32,
+                                               .tied_head = true};
+
 /// Weights whose products keep about the size of their inputs.
 [[nodiscard]] inline llama::llama_parameters<float> random_parameters(
     const llama::llama_config& config) {

@@ -52,7 +52,7 @@ struct trainer_options {
 /// What a step was like.
 struct step_report {
   std::uint64_t step = 0;  ///< 1 for the first
-  double loss = 0.0;       ///< nats a token
+  double loss = 0.0;       ///< nats a token, over the parts of this worker
   double gradient_norm = 0.0;
   float rate = 0.0f;
   std::size_t tokens = 0;
