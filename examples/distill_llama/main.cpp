@@ -70,7 +70,8 @@ void add_run(CLI::App& app, run_options& o) {
   app.add_option("--batch", o.batch, "Sequences of a part")->capture_default_str();
   app.add_option("--accumulation", o.accumulation, "Parts of a step, a power of two")
       ->capture_default_str();
-  app.add_option("--lr", o.rate, "Peak learning rate; by model size and tokens");
+  app.add_option("--lr", o.rate,
+                 "Peak learning rate; by model size, tokens and what there is to recover");
   app.add_option("--decay", o.decay, "cosine, or linear over the last quarter")
       ->capture_default_str();
   app.add_option("--warm-up", o.warm_up, "Steps")->capture_default_str();

@@ -59,7 +59,7 @@ void plan(const run_options& options, qat::core::executor_reference executor) {
   const qat::llama::Checkpoint checkpoint(path);
   const qat::llama::llama_config& c = checkpoint.config();
   const auto g = generation_of(options, c);
-  const auto t = training_of(options, c);
+  const auto t = training_of(options);
   const auto scheme = qat::parse_scheme(scheme_of(options).substr(0, scheme_of(options).find('-')));
   const storage stored = storage_of(c, scheme, tables_of(options, c.tied_head));
   const double count = static_cast<double>(qat::llama::parameter_count(c));
@@ -109,9 +109,9 @@ void plan(const run_options& options, qat::core::executor_reference executor) {
                 scheme_of(options).c_str(), in_megabytes(stored.bytes).c_str());
     std::printf("generate  %zu sequences of up to %zu tokens: about %.0f s, %s of memory\n",
                 g.samples, g.tokens, generate_seconds, in_megabytes(generate_ram).c_str());
-    std::printf("train     %llu steps, %.0f tokens, lr %g: about %.0f s, %s of memory\n",
-                static_cast<unsigned long long>(t.rate.steps), tokens,
-                static_cast<double>(t.rate.peak), train_seconds, in_megabytes(train_ram).c_str());
+    std::printf("train     %llu steps, %.0f tokens: about %.0f s, %s of memory\n",
+                static_cast<unsigned long long>(t.rate.steps), tokens, train_seconds,
+                in_megabytes(train_ram).c_str());
     std::printf("disk      %s of %s free\n", in_megabytes(disk).c_str(),
                 in_megabytes(free_disk(options.out)).c_str());
     std::printf("times are extrapolated from a product of floats on this machine\n");

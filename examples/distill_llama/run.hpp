@@ -74,6 +74,9 @@ class Run {
   void time(nlohmann::ordered_json line) const;
 
  private:
+  /// The suggested peak for this student: the same whenever it is asked.
+  [[nodiscard]] float measured_rate(const qat::distill::sequences& data,
+                                    const qat::distill::trainer_options& t);
   [[nodiscard]] nlohmann::ordered_json facts_of_training() const;
 
   run_options options_;

@@ -72,8 +72,7 @@ distill::generation_options generation_of(const run_options& options,
   return g;
 }
 
-distill::trainer_options training_of(const run_options& options,
-                                     const qat::llama::llama_config& config) {
+distill::trainer_options training_of(const run_options& options) {
   const distill::preset& preset = preset_of(options);
   distill::trainer_options t;
   if (options.loss == "labels") {
@@ -86,10 +85,7 @@ distill::trainer_options training_of(const run_options& options,
   t.label_weight = options.label_weight;
   t.batch = options.batch;
   t.accumulation = options.accumulation;
-  const std::uint64_t tokens =
-      options.steps * options.batch * options.accumulation * length_of(options, config);
-  t.rate.peak =
-      options.rate.value_or(distill::suggested_rate(qat::llama::parameter_count(config), tokens));
+  t.rate.peak = options.rate.value_or(0.0f);  // measured when training begins
   t.rate.steps = options.steps;
   t.rate.warm_up = options.warm_up;
   if (options.decay == "linear") {
@@ -139,7 +135,7 @@ nlohmann::ordered_json training_facts(const run_options& options,
                                       const qat::llama::llama_config& config,
                                       const std::string& data_hash,
                                       const std::string& teacher_hash) {
-  const distill::trainer_options t = training_of(options, config);
+  const distill::trainer_options t = training_of(options);
   const qat::llama::used_tables tables = tables_of(options, config.tied_head);
   return {{"teacher", teacher_hash},
           {"data", data_hash},
@@ -152,7 +148,7 @@ nlohmann::ordered_json training_facts(const run_options& options,
           {"steps", t.rate.steps},
           {"batch", t.batch},
           {"accumulation", t.accumulation},
-          {"rate", t.rate.peak},
+          {"rate", options.rate ? nlohmann::ordered_json(t.rate.peak) : "measured"},
           {"decay", options.decay},
           {"warm_up", t.rate.warm_up},
           {"clip", t.clip},

@@ -87,9 +87,10 @@ struct run_options {
 [[nodiscard]] qat::distill::generation_options generation_of(
     const run_options& options, const qat::llama::llama_config& config);
 
+/// The peak of the rate is 0 where none is given.
+///
 /// Throws  UsageError for a word that means nothing.
-[[nodiscard]] qat::distill::trainer_options training_of(const run_options& options,
-                                                        const qat::llama::llama_config& config);
+[[nodiscard]] qat::distill::trainer_options training_of(const run_options& options);
 
 /// What decides the bits of the data, of the student: the facts by which a resumed run knows its files.
 [[nodiscard]] nlohmann::ordered_json data_facts(const run_options& options,

@@ -68,10 +68,24 @@ distill::training_state Run::trained() const {
   return distill::load_snapshot(last_snapshot(), config());
 }
 
+float Run::measured_rate(const distill::sequences& data, const distill::trainer_options& t) {
+  const distill::sequences some(
+      data.begin(),
+      data.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(data.size(), 8)));
+  const auto rounded = scheme_->make(teacher_.numbers, executor_, tables_);
+  const double divergence =
+      qat::eval::mean_of(rounded->score(teacher_.model.get(), some, executor_, [](std::size_t) {
+      })).kl;
+  const std::uint64_t tokens =
+      t.rate.steps * t.batch * t.accumulation * length_of(options_, config());
+  return distill::suggested_rate(qat::llama::parameter_count(config()), tokens, divergence);
+}
+
 void Run::train() {
   if (last_step() == options_.steps) return;
-  const distill::trainer_options t = training_of(options_, config());
+  distill::trainer_options t = training_of(options_);
   const distill::sequences data = training_data();
+  if (!options_.rate) t.rate.peak = measured_rate(data, t);
   const nlohmann::ordered_json facts = facts_of_training();
   distill::training_state state;
   Journal journal;

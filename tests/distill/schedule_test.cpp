@@ -41,9 +41,11 @@ TEST_CASE("schedule: refuses steps, rates and parts that are none") {
 
 TEST_CASE("schedule: the suggested rate at the points it goes through, and its ends") {
   using qat::distill::suggested_rate;
-  CHECK(suggested_rate(656000, 193000) == 1e-3f);
-  CHECK(suggested_rate(656000, 1930000) == doctest::Approx(3e-4).epsilon(0.1));
-  CHECK(suggested_rate(135000000, 27000) == doctest::Approx(3e-4).epsilon(0.05));
-  CHECK(suggested_rate(30000000000, 100000000) == 2e-5f);
-  CHECK(suggested_rate(1, 1) == 1e-3f);
+  CHECK(suggested_rate(656000, 193000, 0.17) == 1e-3f);
+  CHECK(suggested_rate(656000, 1930000, 0.2) == doctest::Approx(3e-4).epsilon(0.1));
+  CHECK(suggested_rate(135000000, 27000, 1.4) == doctest::Approx(3e-4).epsilon(0.05));
+  CHECK(suggested_rate(30000000000, 100000000, 1.0) == 2e-5f);
+  CHECK(suggested_rate(1, 1, 1.0) == 1e-3f);
+  CHECK(suggested_rate(3279104, 245760, 0.04) == doctest::Approx(1.5e-4).epsilon(0.05));
+  CHECK(suggested_rate(1, 1, 0.0) == 2e-5f);
 }

@@ -55,16 +55,22 @@ struct schedule {
 
 /// A peak to begin with, where none is given.
 ///
-///   1e-3 (10^6 / parameters)^(1/4) for parameters > 10^6,  times (2 10^5 / tokens)^(1/2) for tokens > 2 10^5
+///   1e-3 min(1, divergence / 0.17) (10^6 / parameters)^(1/4) for parameters > 10^6, times (2 10^5 / tokens)^(1/2) for
+///   tokens > 2 10^5
 ///
-/// within [2e-5, 1e-3], the lower end being LLM-QAT's rate for 7B models. A rule of thumb through three measured points: 1e-3
-/// (0.66 M parameters, 0.19 M tokens), 3e-4 (the same, 1.9 M tokens), 3e-4 (135 M, 27 k tokens).
+/// within [2e-5, 1e-3], the lower end being LLM-QAT's rate for 7B models; `divergence` is KL(teacher || student) before training, for a
+/// student that has little to recover is only disturbed by large steps. A rule of thumb through measured points: 1e-3 (0.66 M
+/// parameters, 0.19 M tokens, 0.17 nats), 3e-4 (the same, 1.9 M tokens), 3e-4 (135 M, 27 k tokens, 1.4 nats), 1e-4 to 2e-4
+/// (3.3 M, 0.25 M tokens, 0.04 nats).
 ///
+/// Valid   divergence >= 0.
 /// Error   to about 1e-6 of it; the same bits everywhere.
-[[nodiscard]] inline float suggested_rate(std::uint64_t parameters, std::uint64_t tokens) {
+[[nodiscard]] inline float suggested_rate(std::uint64_t parameters, std::uint64_t tokens,
+                                          double divergence) {
   const double size = std::max(1.0, static_cast<double>(parameters) / 1e6);
   const double budget = std::max(1.0, static_cast<double>(tokens) / 2e5);
-  const double rate = 1e-3 / std::sqrt(std::sqrt(size) * budget);
+  const double gap = std::min(1.0, divergence / 0.17);
+  const double rate = 1e-3 * gap / std::sqrt(std::sqrt(size) * budget);
   return static_cast<float>(std::clamp(rate, 2e-5, 1e-3));
 }
 

@@ -106,7 +106,7 @@ inline store_content read_store(std::span<const std::byte> bytes, const std::str
       if (reader.read<std::uint32_t>("a check") != expected)
         reader.fail_at(begin, "a sequence with its check", "another check");
       stored_sequence sequence{sample, std::vector<std::int32_t>(count)};
-      std::memcpy(sequence.tokens.data(), tokens.data(), tokens.size());
+      if (count != 0) std::memcpy(sequence.tokens.data(), tokens.data(), tokens.size());
       content.sequences.push_back(std::move(sequence));
       content.end_of_sequences = reader.position();
     }
