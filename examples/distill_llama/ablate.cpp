@@ -72,9 +72,7 @@ void ablate(const run_options& options, std::size_t seeds, const std::vector<std
       base.data.clear();
       a.change(base);
     }
-    bool built = false;
-    for (const scheme_entry& entry : built_schemes()) built |= entry.name == base.scheme;
-    if (!built) {
+    if (!is_built(base.scheme)) {
       std::fprintf(stderr, "%s: %s is not built into this program; left out\n", a.name.c_str(),
                    base.scheme.c_str());
       continue;

@@ -7,7 +7,6 @@
 #include <iostream>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "any_model.hpp"
@@ -23,15 +22,11 @@ qat::io::file_access access_of(const common_options& options) {
   return options.no_mmap ? qat::io::file_access::read : qat::io::file_access::map;
 }
 
-unsigned thread_count(const common_options& options) {
-  return options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
-}
-
 }  // namespace
 
 void evaluate(const evaluate_options& options) {
   const common_options& common = options.common;
-  qat::core::ThreadExecutor threads(thread_count(common));
+  qat::core::ThreadExecutor threads(thread_count(common.threads));
   const OpenModel opened(common.model, common.scheme, common.tokenizer, access_of(common), threads);
   const std::size_t most = opened.config().context;
   const std::size_t context = options.context != 0 ? options.context : most;
@@ -54,7 +49,7 @@ void evaluate(const evaluate_options& options) {
   Progress progress("evaluate", "sequences", all.size());
   const auto scores =
       opened.model().score(teacher ? &*teacher : nullptr, all, threads, [&](std::size_t n) {
-        if (interrupted()) throw Interrupted();
+        stop_if_interrupted();
         progress.show(n);
       });
   const qat::eval::score mean = qat::eval::mean_of(scores);
@@ -81,7 +76,7 @@ void evaluate(const evaluate_options& options) {
 
 void sample(const sample_options& options) {
   const common_options& common = options.common;
-  qat::core::ThreadExecutor threads(thread_count(common));
+  qat::core::ThreadExecutor threads(thread_count(common.threads));
   const OpenModel opened(common.model, common.scheme, common.tokenizer, access_of(common), threads);
   const qat::io::Tokenizer& tokenizer = opened.tokenizer();
   const qat::llama::llama_config& config = opened.config();
@@ -106,7 +101,7 @@ void sample(const sample_options& options) {
                            .tokens = std::min(length, config.context),
                            .seed = options.seed},
                           threads, [&](std::size_t, std::int32_t token) {
-                            if (interrupted()) throw Interrupted();
+                            stop_if_interrupted();
                             if (token == config.eos || token == config.bos) return false;
                             ++count;
                             give(stream.push(token));
@@ -141,7 +136,7 @@ void inspect(const common_options& options) {
   // Weights of the blocks in the scheme, head, embedding and norms in fp32.
   nlohmann::ordered_json schemes = nlohmann::ordered_json::object();
   for (const scheme_entry& entry : built_schemes()) {
-    const qat::scheme_description d = qat::parse_scheme(entry.name.substr(0, entry.name.find('-')));
+    const qat::scheme_description d = described(entry.name);
     const storage stored = storage_of(c, d, {false, false});
     schemes[std::string(entry.name)] = {
         {"weight_bits", stored.weight_bits},

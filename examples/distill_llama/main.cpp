@@ -11,7 +11,6 @@
 #include <iostream>
 #include <sstream>
 #include <string>
-#include <thread>
 
 #include "commands.hpp"
 #include "program.hpp"
@@ -187,8 +186,7 @@ int run(int argc, char** argv) {
       ours = ours && key != other;
     if (ours) o.as_config += line + "\n";
   }
-  qat::core::ThreadExecutor threads(
-      o.threads != 0 ? o.threads : std::max(1u, std::thread::hardware_concurrency()));
+  qat::core::ThreadExecutor threads(thread_count(o.threads));
   const auto print = [&](const nlohmann::ordered_json& result) {
     std::cout << (o.json ? result.dump() : result.dump(2)) << "\n";
   };

@@ -3,6 +3,7 @@
 #include <qat/eval/protocol.hpp>
 #include <qat/io/sha256.hpp>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "program.hpp"
@@ -40,7 +41,7 @@ const scheme_entry& entry_for(const std::string& scheme) {
     known += (known.empty() ? "" : ", ") + std::string(entry.name);
   }
   try {
-    static_cast<void>(qat::parse_scheme(scheme.substr(0, scheme.find('-'))));
+    static_cast<void>(described(scheme));
   } catch (const qat::ContractViolation&) {
     throw UsageError("--scheme " + scheme +
                      ": write w<bits>[g<group>]a<bits>kv<bits>[h][z] with 2 to 8 bits, or 16 for "
@@ -48,6 +49,16 @@ const scheme_entry& entry_for(const std::string& scheme) {
                      known);
   }
   throw UsageError("scheme " + scheme + " is not built into this program; choose one of " + known);
+}
+
+bool is_built(std::string_view scheme) {
+  const auto all = built_schemes();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const scheme_entry& entry) { return entry.name == scheme; });
+}
+
+qat::scheme_description described(std::string_view scheme) {
+  return qat::parse_scheme(scheme.substr(0, scheme.find('-')));
 }
 
 std::string embedded_teacher() {

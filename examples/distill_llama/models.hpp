@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "any_model.hpp"
@@ -20,6 +21,13 @@ namespace distill_llama {
 ///
 /// Throws  UsageError with the schemes that there are.
 [[nodiscard]] const scheme_entry& entry_for(const std::string& scheme);
+
+[[nodiscard]] bool is_built(std::string_view scheme);
+
+/// What the name of a scheme says; the variant behind a hyphen stores the same bits.
+///
+/// Throws  ContractViolation as parse_scheme.
+[[nodiscard]] qat::scheme_description described(std::string_view scheme);
 
 /// The folder of the teacher that ships with the program.
 [[nodiscard]] std::string embedded_teacher();

@@ -1,17 +1,20 @@
 #include "program.hpp"
 
 #include <qat/io/mapped_file.hpp>
+#include <qat/io/sha256.hpp>
 #include <qat/io/tokenizer_gguf.hpp>
 #include <qat/io/tokenizer_json.hpp>
 #include <qat/io/tokenizer_llama2c.hpp>
 #include <qat/kernels/code_product.hpp>
 #include <qat/version.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <sstream>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -43,6 +46,18 @@ void catch_interrupts() {
 
 bool interrupted() {
   return interrupt_seen != 0;
+}
+
+void stop_if_interrupted() {
+  if (interrupted()) throw Interrupted();
+}
+
+unsigned thread_count(unsigned chosen) {
+  return chosen != 0 ? chosen : std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::string hash_of_file(const std::string& path) {
+  return qat::io::sha256(qat::io::MappedFile(path).bytes());
 }
 
 double seconds() {

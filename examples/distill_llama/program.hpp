@@ -26,6 +26,14 @@ class Interrupted : public std::exception {};
 /// file that outgrows its limit is an error of the write.
 void catch_interrupts();
 [[nodiscard]] bool interrupted();
+/// Throws  Interrupted where interrupted() is true.
+void stop_if_interrupted();
+
+/// What --threads means: 0 is one a processor.
+[[nodiscard]] unsigned thread_count(unsigned chosen);
+
+/// The SHA-256 of a file.
+[[nodiscard]] std::string hash_of_file(const std::string& path);
 
 /// A line on stderr that shows how far a stage is, its rate and the time left; only on a terminal.
 class Progress {

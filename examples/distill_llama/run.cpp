@@ -2,7 +2,6 @@
 
 #include <qat/io/atomic_file.hpp>
 #include <qat/io/mapped_file.hpp>
-#include <qat/io/sha256.hpp>
 
 #include <cstdio>
 #include <filesystem>
@@ -48,7 +47,7 @@ std::string Run::path(const std::string& name) const {
 }
 
 nlohmann::ordered_json Run::facts_of_training() const {
-  return training_facts(options_, config(), "tokens.qts", teacher_.hash);
+  return training_facts(options_, config(), teacher_.hash);
 }
 
 qat::eval::sequences Run::validation(std::size_t limit) const {
@@ -82,10 +81,6 @@ double peak_memory() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   return 1024.0 * static_cast<double>(usage.ru_maxrss);
-}
-
-std::string hash_of_file(const std::string& path) {
-  return qat::io::sha256(qat::io::MappedFile(path).bytes());
 }
 
 }  // namespace distill_llama

@@ -89,7 +89,4 @@ class Run {
 /// Bytes of memory that the process took at most.
 [[nodiscard]] double peak_memory();
 
-/// The SHA-256 of a file.
-[[nodiscard]] std::string hash_of_file(const std::string& path);
-
 }  // namespace distill_llama

@@ -72,7 +72,7 @@ void Run::generate() {
     if (known.insert(sequence).second || options_.keep_duplicates)
       store.append({static_cast<std::uint32_t>(sample), sequence});
     progress.show(sample + 1);
-    if (interrupted()) throw Interrupted();
+    stop_if_interrupted();
   };
   if (!options_.data.empty()) {
     const distill::sequences all = of_text(options_, teacher_, g);

@@ -1,8 +1,5 @@
 #include "run_options.hpp"
 
-#include <qat/io/mapped_file.hpp>
-#include <qat/io/sha256.hpp>
-
 #include <algorithm>
 
 #include "program.hpp"
@@ -111,9 +108,7 @@ nlohmann::ordered_json data_facts(const run_options& options,
                                   const std::string& teacher_hash) {
   const distill::generation_options g = generation_of(options, config);
   if (!options.data.empty())
-    return {{"data", qat::io::sha256(qat::io::MappedFile(options.data).bytes())},
-            {"length", g.tokens},
-            {"samples", g.samples}};
+    return {{"data", hash_of_file(options.data)}, {"length", g.tokens}, {"samples", g.samples}};
   if (options.random_tokens)
     return {
         {"data", "random tokens"}, {"length", g.tokens}, {"samples", g.samples}, {"seed", g.seed}};
@@ -133,12 +128,11 @@ nlohmann::ordered_json data_facts(const run_options& options,
 
 nlohmann::ordered_json training_facts(const run_options& options,
                                       const qat::llama::llama_config& config,
-                                      const std::string& data_hash,
                                       const std::string& teacher_hash) {
   const distill::trainer_options t = training_of(options);
   const qat::llama::used_tables tables = tables_of(options, config.tied_head);
   return {{"teacher", teacher_hash},
-          {"data", data_hash},
+          {"data", "tokens.qts"},
           {"preset", options.preset},
           {"scheme", scheme_of(options)},
           {"embedding_bits", tables.embedding ? 8 : 32},

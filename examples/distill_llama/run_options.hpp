@@ -98,7 +98,6 @@ struct run_options {
                                                 const std::string& teacher_hash);
 [[nodiscard]] nlohmann::ordered_json training_facts(const run_options& options,
                                                     const qat::llama::llama_config& config,
-                                                    const std::string& data_hash,
                                                     const std::string& teacher_hash);
 
 }  // namespace distill_llama

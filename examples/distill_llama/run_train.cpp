@@ -106,17 +106,14 @@ void Run::train() {
   const qat::eval::sequences validation = options_.validate_every == 0
                                               ? qat::eval::sequences{}
                                               : this->validation(options_.validation_limit);
-  const auto stop_if_asked = [](std::size_t) {
-    if (interrupted()) throw Interrupted();
-  };
   const auto add = [&](const nlohmann::ordered_json& line) {
     journal.add(line);
     live << line.dump() << "\n" << std::flush;
   };
   // Adds a line; KL.
   const auto validate = [&](std::uint64_t step, const AnyModel& student) {
-    const auto score = qat::eval::mean_of(
-        student.score(teacher_.model.get(), validation, executor_, stop_if_asked));
+    const auto score = qat::eval::mean_of(student.score(
+        teacher_.model.get(), validation, executor_, [](std::size_t) { stop_if_interrupted(); }));
     add({{"step", step},
          {"validation_kl", score.kl},
          {"validation_perplexity", score.perplexity()}});

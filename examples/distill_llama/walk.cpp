@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <memory>
+#include <optional>
 
 #include "program.hpp"
 
@@ -14,10 +16,6 @@ namespace distill_llama {
 namespace {
 
 namespace fs = std::filesystem;
-
-qat::scheme_description described(const std::string& scheme) {
-  return qat::parse_scheme(scheme.substr(0, scheme.find('-')));
-}
 
 nlohmann::ordered_json summary(const std::vector<qat::eval::sequence_score>& scores,
                                const storage& stored) {
@@ -39,7 +37,7 @@ std::vector<qat::eval::sequence_score> scored(Run& run, const AnyModel& model,
   Progress progress(what, "sequences", all.size(), run.options().quiet);
   const auto scores =
       model.score(run.teacher().model.get(), all, run.executor(), [&](std::size_t n) {
-        if (interrupted()) throw Interrupted();
+        stop_if_interrupted();
         progress.show(n);
       });
   const double took = seconds() - begun;
@@ -81,24 +79,24 @@ nlohmann::ordered_json compare(Run& run) {
   storage whole{32.0, 32.0, static_cast<double>(run.teacher().bytes)};
   result["teacher"] = summary(scored(run, *teacher, all, "teacher"), whole);
   result["baseline"] = score_baseline(run, scheme, all);
-  bool has_paper = false;
-  for (const scheme_entry& entry : built_schemes()) has_paper |= entry.name == "w4a8kv4";
-  result["baseline_paper"] = scheme == "w4a8kv4" ? result["baseline"]
-                             : has_paper         ? score_baseline(run, "w4a8kv4", all)
-                                                 : nlohmann::ordered_json();
-  const storage stored = storage_of(run.config(), described(scheme), run.tables());
+  result["baseline_paper"] = scheme == "w4a8kv4"   ? result["baseline"]
+                             : is_built("w4a8kv4") ? score_baseline(run, "w4a8kv4", all)
+                                                   : nlohmann::ordered_json();
+  // The student as it ships, where it does.
+  std::optional<qat::distill::training_state> state;
+  std::unique_ptr<AnyModel> student;
   if (run.scheme().load != nullptr && fs::exists(run.path("model/model.safetensors"))) {
-    const auto student = run.scheme().load(run.executor(), run.path("model"), run.tables());
-    result["student"] = summary(scored(run, *student, all, "student"), stored);
+    student = run.scheme().load(run.executor(), run.path("model"), run.tables());
   } else {
-    qat::distill::training_state state = run.trained();
-    const auto student = run.scheme().make(state.parameters, run.executor(), run.tables());
-    result["student"] = summary(scored(run, *student, all, "student"), stored);
+    state = run.trained();
+    student = run.scheme().make(state->parameters, run.executor(), run.tables());
   }
+  result["student"] = summary(scored(run, *student, all, "student"),
+                              storage_of(run.config(), described(scheme), run.tables()));
   const auto recovered = [&](const char* key) {
     const double baseline = result["baseline"][key], teacher_has = result["teacher"][key];
-    const double student = result["student"][key];
-    return (baseline - student) / (baseline - teacher_has);
+    const double student_has = result["student"][key];
+    return (baseline - student_has) / (baseline - teacher_has);
   };
   result["recovered_kl"] = recovered("kl");
   result["recovered_nll"] = recovered("nll");
@@ -118,7 +116,7 @@ nlohmann::ordered_json verify_export(Run& run, const std::string& exported,
   Progress progress("verify", "sequences", texts.size(), run.options().quiet);
   const qat::distill::verification v = run.scheme().verify(
       run.executor(), state.parameters, exported, run.tables(), texts, [&](std::size_t n) {
-        if (interrupted()) throw Interrupted();
+        stop_if_interrupted();
         progress.show(n);
       });
   run.time({{"stage", "verify"}, {"seconds", seconds() - begun}});
