@@ -167,9 +167,7 @@ void pretrain(const options& o) {
         positions.push_back(static_cast<std::uint32_t>(i));
       }
     }
-    qat::llama::for_each_parameter(gradients, [](const std::string&, Tensor<float>& g) {
-      std::fill_n(g.data(), g.size(), 0.0f);
-    });
+    qat::distill::clear(gradients);
     float loss_value = 0.0f;
     workspace.run([&](qat::Arena& arena) {
       qat::Tape<float> tape(arena, qat::tape_mode::train, threads);

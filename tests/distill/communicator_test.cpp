@@ -9,15 +9,7 @@ using parameters = qat::llama::llama_parameters<float>;
 
 namespace {
 
-const qat::llama::llama_config small{.vocabulary = 5,
-                                     .hidden = 4,
-                                     .intermediate = 6,
-                                     .layers = 1,
-                                     .heads = 2,
-                                     .kv_heads = 1,
-                                     .head_size = 2,
-                                     .context = 4,
-                                     .tied_head = true};
+const qat::llama::llama_config& small = qat::testing::trained_llama;
 
 parameters part(std::uint64_t number) {
   parameters p(small);

@@ -70,3 +70,18 @@ TEST_CASE("SafetensorsWriter: entries and bytes must agree") {
   refuses({{"a", "F4", {1}}}, 1, "a of type F4");
   refuses({{"a", "F32", {std::uint64_t{1} << 60}}}, 1, "a of 4611686018427387904");
 }
+
+TEST_CASE("tensor_bytes: a tensor as the entry says, or a sentence") {
+  const std::byte bytes[16] = {};
+  std::map<std::string, qat::io::named_tensor> tensors;
+  tensors["a"] = {.name = "a", .shape = {2, 2}, .bytes = bytes, .type_name = "I32"};
+  CHECK(qat::io::tensor_bytes(tensors, "f", {"a", "I32", {2, 2}}).size() == 16);
+  for (const qat::io::safetensors_entry& other : {qat::io::safetensors_entry{"b", "I32", {2, 2}},
+                                                  qat::io::safetensors_entry{"a", "F32", {2, 2}},
+                                                  qat::io::safetensors_entry{"a", "I32", {4}}})
+    CHECK_THROWS_AS(static_cast<void>(qat::io::tensor_bytes(tensors, "f", other)),
+                    qat::io::FormatError);
+  tensors["a"].bytes = std::span(bytes).first(12);
+  CHECK_THROWS_WITH_AS(static_cast<void>(qat::io::tensor_bytes(tensors, "f", {"a", "I32", {2, 2}})),
+                       doctest::Contains("expected a of I32 2x2"), qat::io::FormatError);
+}

@@ -13,6 +13,8 @@ TEST_CASE("Shape: rows and columns are the matrix of the last extent") {
   CHECK(shape.rows() == 6);
   CHECK(shape.cols() == 5);
   CHECK(shape[1] == 3);
+  CHECK(shape.extents() == std::vector<std::uint64_t>{2, 3, 5});
+  CHECK(Shape{}.extents().empty());
   CHECK(qat::to_string(shape) == "2x3x5");
   CHECK(Shape{7}.rows() == 1);
   CHECK(Shape{4, 0}.size() == 0);

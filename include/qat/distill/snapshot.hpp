@@ -34,11 +34,8 @@ inline void save_snapshot(const std::string& path, const training_state& state,
                           const nlohmann::ordered_json& facts) {
   std::vector<io::safetensors_entry> entries;
   llama::for_each_parameter(state.parameters, [&](const std::string& name, const Tensor<float>& t) {
-    for (const char* prefix : {"parameter.", "first.", "second."}) {
-      entries.push_back({prefix + name, "F32", {}});
-      for (std::size_t i = 0; i < t.shape().rank(); ++i)
-        entries.back().shape.push_back(t.shape()[i]);
-    }
+    for (const char* prefix : {"parameter.", "first.", "second."})
+      entries.push_back({prefix + name, "F32", t.shape().extents()});
   });
   io::SafetensorsWriter writer(path, entries,
                                {{"version", std::to_string(snapshot_version)},
@@ -85,12 +82,8 @@ inline void save_snapshot(const std::string& path, const training_state& state,
   training_state state{llama::llama_parameters<float>(config)};
   state.step = std::stoull(metadata("step"));
   const auto read = [&](const std::string& name, Tensor<float>& t) {
-    const io::named_tensor* const found = file.find(name);
-    if (found == nullptr) throw io::FormatError(path, 0, "a tensor " + name, "none");
-    if (found->type != io::tensor_type::f32 || io::shape_of(*found) != to_string(t.shape()))
-      throw io::FormatError(path, 0, name + " of F32 " + to_string(t.shape()),
-                            found->type_name + " " + io::shape_of(*found));
-    std::memcpy(t.data(), found->bytes.data(), found->bytes.size());
+    const auto bytes = io::tensor_bytes(file.tensors(), path, {name, "F32", t.shape().extents()});
+    std::memcpy(t.data(), bytes.data(), bytes.size());
   };
   llama::for_each_parameter(
       state.parameters,

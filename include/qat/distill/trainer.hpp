@@ -10,7 +10,6 @@
 #include <qat/llama/model.hpp>
 #include <qat/tensor/workspace.hpp>
 
-#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -133,8 +132,7 @@ class Trainer {
     if (gradients_.layers.empty()) return llama::llama_parameters<float>(state_.parameters.config);
     llama::llama_parameters<float> spare = std::move(gradients_);
     gradients_ = {};
-    llama::for_each_parameter(
-        spare, [](const std::string&, Tensor<float>& g) { std::fill_n(g.data(), g.size(), 0.0f); });
+    clear(spare);
     return spare;
   }
 

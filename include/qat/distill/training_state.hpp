@@ -47,6 +47,13 @@ class Divergence : public std::runtime_error {
       : std::runtime_error("step " + std::to_string(step) + ": " + what + " is not finite") {}
 };
 
+/// Sets all gradients to zero.
+inline void clear(llama::llama_parameters<float>& gradients) {
+  llama::for_each_parameter(gradients, [](const std::string&, Tensor<float>& g) {
+    std::fill_n(g.data(), g.size(), 0.0f);
+  });
+}
+
 /// Which parameters a run trains.
 struct trained_parts {
   bool embedding = true;

@@ -3,6 +3,7 @@
 #include <qat/core/contracts.hpp>
 #include <qat/io/atomic_file.hpp>
 #include <qat/io/byte_reader.hpp>
+#include <qat/io/named_tensor.hpp>
 
 #include <bit>
 #include <cstddef>
@@ -43,6 +44,24 @@ struct safetensors_entry {
     throw ContractViolation(name + " of type " + dtype + ", which safetensors does not have");
   }
 };
+
+/// The bytes of a tensor that a file must have as this entry says.
+///
+/// Throws  FormatError if it is missing, or of another type, shape or number of bytes; ContractViolation as the entry's bytes().
+[[nodiscard]] inline std::span<const std::byte> tensor_bytes(
+    const std::map<std::string, named_tensor>& tensors, const std::string& path,
+    const safetensors_entry& wanted) {
+  const auto at = tensors.find(wanted.name);
+  if (at == tensors.end()) throw FormatError(path, 0, "a tensor " + wanted.name, "none");
+  const named_tensor& t = at->second;
+  if (t.type_name != wanted.dtype || t.shape != wanted.shape || t.bytes.size() != wanted.bytes()) {
+    named_tensor shaped;
+    shaped.shape = wanted.shape;
+    throw FormatError(path, 0, wanted.name + " of " + wanted.dtype + " " + shape_of(shaped),
+                      t.type_name + " " + shape_of(t));
+  }
+  return t.bytes;
+}
 
 /// Writes a safetensors file from first to last without holding its tensors. The file appears on commit().
 ///

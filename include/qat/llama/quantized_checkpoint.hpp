@@ -106,24 +106,6 @@ void append_quantized(io::SafetensorsWriter& writer, const quantized_matrix<Q>& 
   writer.append(std::span<const std::int64_t>(shape));
 }
 
-/// The bytes of a tensor of a file, which must have this type and shape.
-inline std::span<const std::byte> bytes_of(const std::map<std::string, io::named_tensor>& tensors,
-                                           const std::string& path, const std::string& name,
-                                           const std::string& type,
-                                           const std::vector<std::uint64_t>& shape,
-                                           std::size_t bytes) {
-  const auto at = tensors.find(name);
-  if (at == tensors.end()) throw io::FormatError(path, 0, "a tensor " + name, "none");
-  const io::named_tensor& t = at->second;
-  if (t.type_name != type || t.shape != shape || t.bytes.size() != bytes) {
-    io::named_tensor wanted;
-    wanted.shape = shape;
-    throw io::FormatError(path, 0, name + " of " + type + " " + io::shape_of(wanted),
-                          t.type_name + " " + io::shape_of(t));
-  }
-  return t.bytes;
-}
-
 template <class Q>
 quantized_matrix<Q> read_quantized(const std::map<std::string, io::named_tensor>& tensors,
                                    const std::string& path, const std::string& name,
@@ -131,17 +113,17 @@ quantized_matrix<Q> read_quantized(const std::map<std::string, io::named_tensor>
   static_assert(!Q::has_zero_point);
   const std::size_t rows = shape.rows(), cols = shape.cols();
   const std::size_t words = row_words<Q>(cols), groups = groups_per_row<Q>(cols);
-  const auto extents = bytes_of(tensors, path, stem(name) + ".weight_shape", "I64", {2}, 16);
+  const auto extents = io::tensor_bytes(tensors, path, {stem(name) + ".weight_shape", "I64", {2}});
   std::array<std::int64_t, 2> stored;
   std::memcpy(stored.data(), extents.data(), sizeof(stored));
   if (stored[0] != static_cast<std::int64_t>(rows) || stored[1] != static_cast<std::int64_t>(cols))
     throw io::FormatError(path, 0, stem(name) + ".weight_shape of " + to_string(shape),
                           std::to_string(stored[0]) + "x" + std::to_string(stored[1]));
-  const auto packed = bytes_of(tensors, path, stem(name) + ".weight_packed", "I32", {rows, words},
-                               rows * words * 4);
-  const auto scales =
-      bytes_of(tensors, path, stem(name) + ".weight_scale", half_scales<Q> ? "F16" : "F32",
-               {rows, groups}, rows * groups * (half_scales<Q> ? 2 : 4));
+  const auto packed =
+      io::tensor_bytes(tensors, path, {stem(name) + ".weight_packed", "I32", {rows, words}});
+  const auto scales = io::tensor_bytes(
+      tensors, path,
+      {stem(name) + ".weight_scale", half_scales<Q> ? "F16" : "F32", {rows, groups}});
   quantized_matrix<Q> m{Tensor<typename Q::code_type>(shape),
                         qat::detail::make_parameters<Q>(rows, cols)};
   const std::size_t row_bytes = packed_row_bytes<Q>(cols);
@@ -253,8 +235,7 @@ void save_quantized(core::executor_reference executor, const llama_parameters<fl
       if (detail::is_linear(name)) return detail::add_entries<W>(entries, name, t.rows(), t.cols());
     if (detail::is_table(name, tables, tied))
       return detail::add_entries<table_quantizer>(entries, name, t.rows(), t.cols());
-    entries.push_back({name, "F32", {}});
-    for (std::size_t i = 0; i < t.shape().rank(); ++i) entries.back().shape.push_back(t.shape()[i]);
+    entries.push_back({name, "F32", t.shape().extents()});
   });
   io::SafetensorsWriter writer(path_of("model.safetensors"), entries, {{"format", "pt"}});
   for_each_parameter(parameters, [&](const std::string& name, const Tensor<float>& t) {
@@ -315,9 +296,7 @@ template <scheme_like Scheme>
           name, detail::read_quantized<table_quantizer>(file.tensors(), folder, name, t.shape()));
       return levels_of(at.first->second, t, table_quantizer{});
     }
-    std::vector<std::uint64_t> shape;
-    for (std::size_t i = 0; i < t.shape().rank(); ++i) shape.push_back(t.shape()[i]);
-    const auto bytes = detail::bytes_of(file.tensors(), folder, name, "F32", shape, 4 * t.size());
+    const auto bytes = io::tensor_bytes(file.tensors(), folder, {name, "F32", t.shape().extents()});
     std::memcpy(t.data(), bytes.data(), bytes.size());
     ++used;
   });

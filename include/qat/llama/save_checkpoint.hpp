@@ -59,8 +59,7 @@ inline void save_hugging_face(const llama_parameters<float>& parameters, const s
 
   std::vector<io::safetensors_entry> entries;
   for_each_parameter(parameters, [&](const std::string& name, const Tensor<float>& t) {
-    entries.push_back({name, half ? "BF16" : "F32", {}});
-    for (std::size_t i = 0; i < t.shape().rank(); ++i) entries.back().shape.push_back(t.shape()[i]);
+    entries.push_back({name, half ? "BF16" : "F32", t.shape().extents()});
   });
   io::SafetensorsWriter writer(path_of("model.safetensors"), entries, {{"format", "pt"}});
   for_each_parameter(parameters, [&](const std::string&, const Tensor<float>& t) {

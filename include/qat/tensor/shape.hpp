@@ -4,9 +4,11 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <limits>
 #include <string>
+#include <vector>
 
 /// \file
 /// The extents of a tensor.
@@ -50,6 +52,11 @@ class Shape {
     std::size_t product = 1;
     for (std::size_t i = 0; i + 1 < rank_; ++i) product *= extents_[i];
     return product;
+  }
+
+  /// All of them, as files have them.
+  [[nodiscard]] std::vector<std::uint64_t> extents() const {
+    return {extents_.begin(), extents_.begin() + static_cast<std::ptrdiff_t>(rank_)};
   }
 
   friend constexpr bool operator==(const Shape&, const Shape&) = default;
