@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cstddef>
 #include <vector>
 
 #include <tests/support/llamas.hpp>
@@ -27,6 +29,36 @@ KvCache<Scheme> filled(std::size_t tokens) {
   return cache;
 }
 
+const qat::RopeTable<float> table({}, 6, 16);
+
+/// The first numbers of the keys and values of both heads.
+using Memories = std::array<std::array<std::vector<float>, 2>, 2>;
+
+template <class Scheme>
+Memories memories(const KvCache<Scheme>& cache, std::size_t layer, std::size_t count) {
+  qat::Arena arena(65536);
+  const auto room = cache.take(arena, count);
+  cache.read(layer, count, table, room);
+  Memories all;
+  for (std::size_t h = 0; h < 2; ++h) {
+    const qat::attention_memory<float> memory = cache.head(layer, h, room);
+    all[0][h].assign(memory.keys, memory.keys + qat::attention_keys(count, 6));
+    all[1][h].assign(memory.values, memory.values + qat::attention_values(count, 6));
+  }
+  return all;
+}
+
+/// Key j, element d at (j / 32 * 6 + d) * 32 + j % 32; value j, element d at 32 j + d.
+void check_memories(const Memories& found, const qat::TensorView<const float>& k,
+                    const qat::TensorView<const float>& v) {
+  for (std::size_t p = 0; p < k.rows(); ++p)
+    for (std::size_t h = 0; h < 2; ++h)
+      for (std::size_t d = 0; d < 6; ++d) {
+        CHECK(found[0][h][(p / 32 * 6 + d) * 32 + p % 32] == k.row(p)[h * 6 + d]);
+        CHECK(found[1][h][p * 32 + d] == v.row(p)[h * 6 + d]);
+      }
+}
+
 }  // namespace
 
 TEST_CASE("KvCache: takes the bits that the scheme states") {
@@ -44,35 +76,30 @@ TEST_CASE("KvCache: forgetting the last tokens leaves the first as they were") {
   cache.truncate(4);
   CHECK(cache.size() == 4);
   CHECK(cache.bytes() == filled<KV4HZ>(4).bytes());
-  const qat::RopeTable<float> table({}, 6, 16);
-  const auto read = [&](const KvCache<KV4HZ>& c) {
-    std::vector<float> all(2 * 32 * 6 + 2 * 4 * 32);
-    qat::Arena arena(65536);
-    c.read(1, 4, table, arena, {all.data(), Shape{2, 32 * 6}},
-           {all.data() + 2 * 32 * 6, Shape{2, 4 * 32}});
-    return all;
-  };
+  const auto read = [](const KvCache<KV4HZ>& c) { return memories(c, 1, 4); };
   CHECK(read(cache) == read(filled<KV4HZ>(4)));
   CHECK_THROWS_AS(cache.truncate(5), qat::ContractViolation);
 }
 
 TEST_CASE("KvCache: keys come back as quantized and then rotated") {
-  const KvCache<KV4> cache = filled<KV4>(3);
-  const qat::RopeTable<float> table({}, 6, 16);
-  qat::Tensor<float> keys({2, 32 * 6}), values({2, 3 * 32});
-  qat::Arena arena(65536);
-  cache.read(0, 3, table, arena, keys.view(), values.view());
+  const Memories found = memories(filled<KV4>(3), 0, 3);
   auto k = uniform_tensor<float>(1, {3, 12}, 2.0f), v = uniform_tensor<float>(2, {3, 12});
   using Q = KV4::key_value;
   for (auto* x : {&k, &v})
     qat::fake_quantize<Q>(x->view().matrix(), qat::calibrate<Q>(x->view().matrix()),
                           x->view().matrix());
-  for (std::size_t p = 0; p < 3; ++p) {
-    qat::rotate_row(table, p, 2, k.row(p), k.row(p));
-    for (std::size_t h = 0; h < 2; ++h)
-      for (std::size_t d = 0; d < 6; ++d) {
-        CHECK(keys.row(h)[d * 32 + p] == k.row(p)[h * 6 + d]);
-        CHECK(values.row(h)[p * 32 + d] == v.row(p)[h * 6 + d]);
-      }
-  }
+  for (std::size_t p = 0; p < 3; ++p) qat::rotate_row(table, p, 2, k.row(p), k.row(p));
+  check_memories(found, k.view(), v.view());
+}
+
+TEST_CASE(
+    "KvCache: fp32 keys and values lie where attention reads them, whatever was there before") {
+  const auto k = uniform_tensor<float>(1, {70, 12}, 2.0f), v = uniform_tensor<float>(2, {70, 12});
+  KvCache<qat::full_precision> cache = filled<qat::full_precision>(50);
+  cache.truncate(31);  // the next keys stand in two panels that hold forgotten ones
+  for (std::size_t row = 31; row < 70; row += 13)
+    for (std::size_t layer = 0; layer < 2; ++layer)
+      cache.append(layer, k.view().rows_from(row, 13), v.view().rows_from(row, 13));
+  for (std::size_t layer = 0; layer < 2; ++layer)
+    check_memories(memories(cache, layer, 70), k.view(), v.view());
 }

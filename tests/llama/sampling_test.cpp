@@ -65,6 +65,28 @@ TEST_CASE("sampling: top-k and top-p keep the head of the distribution") {
   CHECK(found[3] == 1.0);
 }
 
+TEST_CASE("sampling: what is kept is drawn in the order of the tokens") {
+  // Weights .135 .368 .05 1: ranks 3 1 0 2. Sums over tokens 0 1 3: .135, .503, 1.503.
+  const std::vector<float> logits{0.0f, 1.0f, -1.0f, 2.0f};
+  const auto drawn = [&](const qat::llama::sampling& choice, double u) {
+    return Sampler(choice)(logits, static_cast<std::uint32_t>(u * 0x1p32));
+  };
+  const qat::llama::sampling three{.temperature = 1.0f, .top_k = 3};
+  CHECK(drawn(three, 0.08) == 0);
+  CHECK(drawn(three, 0.10) == 1);
+  CHECK(drawn(three, 0.33) == 1);
+  CHECK(drawn(three, 0.34) == 3);
+  CHECK(drawn({.temperature = 1.0f}, 0.08) == 0);
+  CHECK(drawn({.temperature = 1.0f}, 0.34) == 2);
+  CHECK(drawn({.temperature = 1.0f, .top_p = 0.95f}, 0.34) == 3);
+  CHECK(drawn({.temperature = 1.0f, .top_k = 2}, 0.0) == 1);
+}
+
+TEST_CASE("sampling: of equal tokens the first are kept") {
+  CHECK(frequencies({.temperature = 1.0f, .top_k = 2}, {1.0f, 2.0f, 1.0f, 1.0f}, 64)[0] > 0.0);
+  CHECK(frequencies({.temperature = 1.0f, .top_k = 2}, {1.0f, 2.0f, 1.0f, 1.0f}, 64)[2] == 0.0);
+}
+
 TEST_CASE("sampling: a k beyond the vocabulary and one token change nothing") {
   CHECK(frequencies({.temperature = 1.0f, .top_k = 99}, {0.0f, 1.0f}, 512) ==
         frequencies({.temperature = 1.0f}, {0.0f, 1.0f}, 512));

@@ -40,6 +40,14 @@ void fill_attention_keys(const matrix_view<const T>& k, T* keys) {
   pack_panels(core::serial_executor{}, k, keys);
 }
 
+/// Writes key j of an attention_memory, as fill_attention_keys does.
+template <class T>
+void set_attention_key(const T* key, std::size_t head_size, std::size_t j, T* keys) {
+  constexpr std::size_t width = detail::panel_cols;
+  T* const to = keys + attention_keys(j / width * width, head_size) + j % width;
+  for (std::size_t d = 0; d < head_size; ++d) to[d * width] = key[d];
+}
+
 /// Writes the values of an attention_memory.
 ///
 /// Shapes  v (positions, D) with contiguous rows; values attention_values(positions, D).

@@ -275,40 +275,51 @@ class Llama {
     return add(tape, y, layer(input_of(gated), down));
   }
 
-  /// Adds k and v to the caches and attends to what they hold, sequence by sequence.
+  /// Adds k and v to the caches and attends to what they hold: sequences side by side, then all their heads.
   Variable<float> attend_cached(Tape<float>& tape, std::size_t layer, const Variable<float>& q,
                                 const Variable<float>& k, const Variable<float>& v,
                                 std::span<const cached_rows<Scheme>> rows) const {
     const std::size_t head = config().head_size;
-    const std::size_t group = config().heads / config().kv_heads;
+    const std::size_t heads = config().heads;
+    const std::size_t group = heads / config().kv_heads;
     const auto scale = attention_scale<float>(head);
     const Variable<float> y = tape.make(q.shape(), false);
+    const ArenaScope scope(tape.arena());
+    struct sequence {
+      std::size_t first = 0;  // row
+      typename KvCache<Scheme>::reading room;
+      TensorView<float> scratch;  // (heads, attention_scratch)
+    };
+    std::vector<sequence> sequences;
     std::size_t first = 0;
     for (const cached_rows<Scheme>& r : rows) {
-      const ArenaScope scope(tape.arena());
-      const std::size_t begin = r.cache->size();
-      const std::size_t count = begin + r.count;
-      if (tape.computes())
-        r.cache->append(layer, k.value.rows_from(first, r.count),
-                        v.value.rows_from(first, r.count));
-      const auto keys =
-          tape.arena().take<float>(Shape{config().kv_heads, attention_keys(count, head)});
-      const auto values =
-          tape.arena().take<float>(Shape{config().kv_heads, attention_values(count, head)});
-      const auto scratch =
-          tape.arena().take<float>(Shape{config().heads, attention_scratch(count, head)});
-      r.cache->read(layer, count, table_, tape.arena(), keys, values);
-      if (tape.computes())
-        core::parallel_for(tape.executor(), config().heads, 1, [&](std::size_t h, std::size_t) {
-          const auto columns = [&](const TensorView<float>& t) {
-            return t.rows_from(first, r.count).cols_from(h * head, head);
-          };
-          attend<float>(TensorView<const float>(columns(q.value)).matrix(), begin,
-                        {keys.row(h / group), values.row(h / group)}, scale,
-                        columns(y.value).matrix(), scratch.row(h));
-        });
+      const std::size_t count = r.cache->size() + r.count;
+      sequences.push_back({first, r.cache->take(tape.arena(), count),
+                           tape.arena().take<float>(Shape{heads, attention_scratch(count, head)})});
       first += r.count;
     }
+    if (!tape.computes()) return y;
+    const auto read = [&](std::size_t i, std::size_t) {
+      const auto [cache, count] = rows[i];
+      const sequence& s = sequences[i];
+      cache->append(layer, k.value.rows_from(s.first, count), v.value.rows_from(s.first, count));
+      cache->read(layer, cache->size() + count, table_, s.room);
+    };
+    if constexpr (is_quantized<key_value>)
+      core::parallel_for(tape.executor(), rows.size(), 1, read);
+    else  // a copy of the new rows: less than waking a thread
+      core::parallel_for(core::serial_executor{}, rows.size(), 1, read);
+    core::parallel_for(tape.executor(), rows.size() * heads, 1, [&](std::size_t task, std::size_t) {
+      const auto [cache, count] = rows[task / heads];
+      const sequence& s = sequences[task / heads];
+      const std::size_t h = task % heads;
+      const auto columns = [&, n = count](const TensorView<float>& t) {
+        return t.rows_from(s.first, n).cols_from(h * head, head);
+      };
+      attend<float>(TensorView<const float>(columns(q.value)).matrix(), cache->size(),
+                    cache->head(layer, h / group, s.room), scale, columns(y.value).matrix(),
+                    s.scratch.row(h));
+    });
     return y;
   }
 

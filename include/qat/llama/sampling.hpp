@@ -4,10 +4,12 @@
 #include <qat/core/elementary.hpp>
 #include <qat/core/philox.hpp>
 #include <qat/core/rows.hpp>
+#include <qat/kernels/arithmetic.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,55 +53,86 @@ class Sampler {
 
   /// The next token for a row of logits.
   ///
-  ///   temperature 0: greedy_token;  else weights w_c = exp((z_c - max z) / temperature) in descending order (the smaller
-  ///   token first where equal), cut after top_k tokens, then after the first prefix whose mass reaches top_p of what is
-  ///   left; the token is the first whose running sum exceeds u * total, u = (random + 1/2) 2^-32
+  ///   temperature 0: greedy_token;  else weights w_c = exp((z_c - max z) / temperature), in descending order (the smaller
+  ///   token first where equal) cut after top_k tokens, then after the first prefix whose mass reaches top_p of what is
+  ///   left; of the tokens kept, in ascending order, the first whose running sum exceeds u * total,
+  ///   u = (random + 1/2) 2^-32
   ///
   /// Shapes  logits (V), V >= 1; random: 32 bits, such as core::random_bits(seed, stream, position).
-  /// Error   the sums run in double over ascending ranks: the same token on every machine.
+  /// Error   the sums run in double, one after the other: the same token on every machine.
   /// Throws  ContractViolation if a logit is not finite or there is none.
-  /// Cost    V exponentials and a sort of the tokens that top_k leaves; no allocation after the first call.
+  /// Cost    V exponentials, and a sort where top_k or top_p cut; no allocation after the first call.
   [[nodiscard]] std::int32_t operator()(std::span<const float> logits, std::uint32_t random) {
     const std::int32_t best = greedy_token(logits);
     if (choice_.temperature == 0.0f) return best;
-    const float maximum = logits[static_cast<std::size_t>(best)];
-    ranked_.resize(logits.size());
-    for (std::size_t i = 0; i < logits.size(); ++i)
-      ranked_[i] = {core::exp((logits[i] - maximum) / choice_.temperature),
-                    static_cast<std::int32_t>(i)};
-    std::size_t kept = ranked_.size();
-    if (choice_.top_k != 0) kept = std::min(kept, choice_.top_k);
-    const auto end = ranked_.begin() + static_cast<std::ptrdiff_t>(kept);
-    std::partial_sort(ranked_.begin(), end, ranked_.end(),
-                      [](const candidate& a, const candidate& b) {
-                        return a.weight > b.weight || (a.weight == b.weight && a.token < b.token);
-                      });
+    weigh(logits, logits[static_cast<std::size_t>(best)]);
+    const candidate last = last_kept();
+    const auto keeps = [&](std::size_t i) {
+      return !last.before({weights_[i], static_cast<std::int32_t>(i)});
+    };
     double total = 0.0;
-    for (std::size_t i = 0; i < kept; ++i) total += static_cast<double>(ranked_[i].weight);
-    if (choice_.top_p < 1.0f) {
-      const double enough = total * static_cast<double>(choice_.top_p);
-      double mass = 0.0;
-      std::size_t cut = 0;
-      while (cut < kept && mass < enough) mass += static_cast<double>(ranked_[cut++].weight);
-      kept = cut;
-      total = mass;
-    }
+    for (std::size_t i = 0; i < weights_.size(); ++i)
+      if (keeps(i)) total += static_cast<double>(weights_[i]);
     const double threshold = (static_cast<double>(random) + 0.5) * 0x1p-32 * total;
     double running = 0.0;
-    for (std::size_t i = 0; i + 1 < kept; ++i) {
-      running += static_cast<double>(ranked_[i].weight);
-      if (running > threshold) return ranked_[i].token;
+    std::int32_t token = best;
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      if (!keeps(i)) continue;
+      token = static_cast<std::int32_t>(i);
+      running += static_cast<double>(weights_[i]);
+      if (running > threshold) break;
     }
-    return ranked_[kept - 1].token;
+    return token;
   }
 
  private:
   struct candidate {
     float weight = 0.0f;
     std::int32_t token = 0;
+
+    /// Whether it ranks higher: the greater weight, then the smaller token.
+    [[nodiscard]] bool before(const candidate& o) const {
+      return weight > o.weight || (weight == o.weight && token < o.token);
+    }
   };
 
+  /// weights_ = exp((logits - maximum) / temperature).
+  void weigh(std::span<const float> logits, float maximum) {
+    using rows = arithmetic::rows<float, core::default_arch>;
+    using V = typename rows::lanes;
+    weights_.resize(logits.size());
+    rows::map(
+        logits.size(), weights_.data(),
+        [&](V z) {
+          return arithmetic::exp(arithmetic::divide(V(z - V(maximum)), V(choice_.temperature)));
+        },
+        logits.data());
+  }
+
+  /// The token of the lowest rank that top_k and top_p leave.
+  [[nodiscard]] candidate last_kept() {
+    if (choice_.top_k == 0 && choice_.top_p >= 1.0f)
+      return {0.0f, std::numeric_limits<std::int32_t>::max()};
+    ranked_.resize(weights_.size());
+    for (std::size_t i = 0; i < weights_.size(); ++i)
+      ranked_[i] = {weights_[i], static_cast<std::int32_t>(i)};
+    std::size_t kept = ranked_.size();
+    if (choice_.top_k != 0) kept = std::min(kept, choice_.top_k);
+    std::partial_sort(ranked_.begin(), ranked_.begin() + static_cast<std::ptrdiff_t>(kept),
+                      ranked_.end(),
+                      [](const candidate& a, const candidate& b) { return a.before(b); });
+    if (choice_.top_p >= 1.0f) return ranked_[kept - 1];
+    double total = 0.0;
+    for (std::size_t i = 0; i < kept; ++i) total += static_cast<double>(ranked_[i].weight);
+    const double enough = total * static_cast<double>(choice_.top_p);
+    double mass = 0.0;
+    std::size_t cut = 0;
+    while (cut < kept && mass < enough) mass += static_cast<double>(ranked_[cut++].weight);
+    return ranked_[cut - 1];
+  }
+
   sampling choice_;
+  std::vector<float> weights_;
   std::vector<candidate> ranked_;
 };
 
