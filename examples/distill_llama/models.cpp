@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "model_of.hpp"
 #include "program.hpp"
 
 namespace distill_llama {
@@ -112,6 +113,10 @@ Teacher::Teacher(const std::string& given, const std::string& tokenizer_path,
                                  });
   hash = qat::io::hexadecimal(all.digest());
   model = std::make_unique<teacher_model>(numbers, executor);
+}
+
+std::unique_ptr<AnyModel> Teacher::any() const {
+  return std::make_unique<ModelOf<qat::full_precision>>(*model);
 }
 
 storage storage_of(const qat::llama::llama_config& config, const qat::scheme_description& scheme,

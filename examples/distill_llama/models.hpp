@@ -57,6 +57,9 @@ struct Teacher {
   Teacher(const std::string& path, const std::string& tokenizer_path,
           qat::core::executor_reference executor);
 
+  /// The same model, borrowed.
+  [[nodiscard]] std::unique_ptr<AnyModel> any() const;
+
   std::string path;
   std::string tokenizer_json;  ///< empty where the tokenizer is of another form
   parameters numbers;

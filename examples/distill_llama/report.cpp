@@ -230,8 +230,7 @@ void write_report(Run& run) {
   const auto validation = curves_of(metrics, "validation_kl", "validation KL");
 
   const qat::io::Tokenizer& tokenizer = *run.teacher().tokenizer;
-  const auto teacher =
-      entry_for("full_precision").make(run.teacher().numbers, run.executor(), {false, false});
+  const auto teacher = run.teacher().any();
   const auto rounded = run.scheme().make(run.teacher().numbers, run.executor(), run.tables());
   const auto student = run.scheme().make(state.parameters, run.executor(), run.tables());
   const qat::eval::sequences texts = run.validation(2);

@@ -31,15 +31,15 @@ nlohmann::ordered_json summary(const std::vector<qat::eval::sequence_score>& sco
 }
 
 std::vector<qat::eval::sequence_score> scored(Run& run, const AnyModel& model,
+                                              const teacher_model* teacher,
                                               const qat::eval::sequences& all,
                                               const std::string& what) {
   const double begun = seconds();
   Progress progress(what, "sequences", all.size(), run.options().quiet);
-  const auto scores =
-      model.score(run.teacher().model.get(), all, run.executor(), [&](std::size_t n) {
-        stop_if_interrupted();
-        progress.show(n);
-      });
+  const auto scores = model.score(teacher, all, run.executor(), [&](std::size_t n) {
+    stop_if_interrupted();
+    progress.show(n);
+  });
   const double took = seconds() - begun;
   run.time(
       {{"stage", what},
@@ -65,7 +65,7 @@ interval kl_interval(const std::vector<qat::eval::sequence_score>& scores) {
 nlohmann::ordered_json score_baseline(Run& run, const std::string& scheme,
                                       const qat::eval::sequences& all) {
   const auto model = entry_for(scheme).make(run.teacher().numbers, run.executor(), run.tables());
-  return summary(scored(run, *model, all, "baseline " + scheme),
+  return summary(scored(run, *model, run.teacher().model.get(), all, "baseline " + scheme),
                  storage_of(run.config(), described(scheme), run.tables()));
 }
 
@@ -73,11 +73,10 @@ nlohmann::ordered_json compare(Run& run) {
   const qat::eval::sequences all = run.validation(0);
   if (all.empty()) throw UsageError("there is no text to compare on: give one with --text");
   const std::string scheme(run.scheme().name);
-  const auto teacher =
-      entry_for("full_precision").make(run.teacher().numbers, run.executor(), {false, false});
   nlohmann::ordered_json result;
-  storage whole{32.0, 32.0, static_cast<double>(run.teacher().bytes)};
-  result["teacher"] = summary(scored(run, *teacher, all, "teacher"), whole);
+  const storage whole{32.0, 32.0, static_cast<double>(run.teacher().bytes)};
+  result["teacher"] = summary(scored(run, *run.teacher().any(), nullptr, all, "teacher"), whole);
+  result["teacher"]["top1_agreement"] = 1.0;  // with itself, at a divergence of 0
   result["baseline"] = score_baseline(run, scheme, all);
   result["baseline_paper"] = scheme == "w4a8kv4"   ? result["baseline"]
                              : is_built("w4a8kv4") ? score_baseline(run, "w4a8kv4", all)
@@ -91,7 +90,7 @@ nlohmann::ordered_json compare(Run& run) {
     state = run.trained();
     student = run.scheme().make(state->parameters, run.executor(), run.tables());
   }
-  result["student"] = summary(scored(run, *student, all, "student"),
+  result["student"] = summary(scored(run, *student, run.teacher().model.get(), all, "student"),
                               storage_of(run.config(), described(scheme), run.tables()));
   const auto recovered = [&](const char* key) {
     const double baseline = result["baseline"][key], teacher_has = result["teacher"][key];

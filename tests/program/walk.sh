@@ -30,9 +30,15 @@ same() {
 gives 0 '"logit_mismatches":0' $options --out "$work/one" --json --threads 1
 grep -q '"teacher":{.*"baseline":{.*"baseline_paper":{.*"student":{.*"recovered_kl":.*"recovered_nll":.*"verify":{.*"seconds":{' "$work/out" ||
   fail "the JSON object lacks a member"
+# Compiler, instruction set and machine leave no trace: the bytes are those that another one made.
+(cd "$work/one" && sha256sum tokens.qts metrics.jsonl train/step-00000005.safetensors model/model.safetensors result.json) >"$work/hashes"
+diff "$checkout/tests/golden/walk.sha256" "$work/hashes" || fail "the bytes are not those of tests/golden/walk.sha256"
 # shellcheck disable=SC2086
 gives 0 'recovered of round-to-nearest' $options --out "$work/three" --threads 3 --recompute
 same "$work/one" "$work/three" "three threads and recomputation"
+# shellcheck disable=SC2086
+gives 0 'recovered of round-to-nearest' $options --out "$work/eight" --threads 8
+same "$work/one" "$work/eight" "eight threads"
 # shellcheck disable=SC2086
 gives 0 '0 differ' $options --out "$work/one"
 [ "$(grep -c '<svg' "$work/one/report.html")" -ge 1 ] || fail "the report has no drawing"
