@@ -9,10 +9,8 @@ using parameters = qat::llama::llama_parameters<float>;
 
 namespace {
 
-const qat::llama::llama_config& small = qat::testing::trained_llama;
-
 parameters part(std::uint64_t number) {
-  parameters p(small);
+  parameters p(qat::testing::trained_llama);
   qat::llama::for_each_parameter(p, [&](const std::string&, qat::Tensor<float>& t) {
     for (std::size_t i = 0; i < t.size(); ++i)
       t.data()[i] = qat::testing::uniform(number, i) * 1000.0f;

@@ -13,19 +13,19 @@ using tokens = std::vector<std::int32_t>;
 
 namespace {
 
-const qat::llama::llama_config small{.vocabulary = 23,
-                                     .hidden = 12,
-                                     .intermediate = 16,
-                                     .layers = 1,
-                                     .heads = 2,
-                                     .kv_heads = 1,
-                                     .head_size = 6,
-                                     .context = 24,
-                                     .tied_head = true};
+const qat::llama::llama_config generating_llama{.vocabulary = 23,
+                                                .hidden = 12,
+                                                .intermediate = 16,
+                                                .layers = 1,
+                                                .heads = 2,
+                                                .kv_heads = 1,
+                                                .head_size = 6,
+                                                .context = 24,
+                                                .tied_head = true};
 
 std::vector<tokens> written(const generation_options& options, std::size_t first, std::size_t batch,
                             qat::core::executor_reference executor = {}) {
-  auto parameters = qat::testing::random_parameters(small);
+  auto parameters = qat::testing::random_parameters(generating_llama);
   const qat::llama::Llama<qat::full_precision> model(parameters, executor);
   std::vector<tokens> all;
   generate_data(model, options, first, batch, executor,
@@ -86,7 +86,7 @@ TEST_CASE("generate_data: the same text for any batch, number of threads and pla
 }
 
 TEST_CASE("generate_data: what is greedy and what is drawn") {
-  auto parameters = qat::testing::random_parameters(small);
+  auto parameters = qat::testing::random_parameters(generating_llama);
   const qat::llama::Llama<qat::full_precision> model(parameters, {});
   const auto greedy_behind = [&](const tokens& prompt) {
     std::int32_t token = -1;
@@ -119,7 +119,7 @@ TEST_CASE("generate_data: refuses lengths that do not fit, and stops when told")
   longer.tokens = 25;
   CHECK_THROWS_AS(written(longer, 0, 2), qat::ContractViolation);
   CHECK_THROWS_AS(written(hybrid, 0, 0), qat::ContractViolation);
-  auto parameters = qat::testing::random_parameters(small);
+  auto parameters = qat::testing::random_parameters(generating_llama);
   const qat::llama::Llama<qat::full_precision> model(parameters, {});
   CHECK_THROWS_AS(
       generate_data(model, hybrid, 0, 4, {},

@@ -16,8 +16,6 @@ using W4A8KV4 = qat::named_scheme<4, 0, 8, 4, true, false>;
 
 namespace {
 
-const qat::llama::llama_config& small = qat::testing::trained_llama;
-
 sequences some_text() {
   sequences all;
   for (std::uint64_t i = 0; i < 8; ++i) all.push_back(qat::testing::random_tokens(i, 9 + i, 29));
@@ -28,7 +26,7 @@ sequences some_text() {
 struct Lesson {
   explicit Lesson(qat::core::executor_reference e = {})
       : executor(e),
-        numbers(qat::testing::random_parameters(small)),
+        numbers(qat::testing::random_parameters(qat::testing::trained_llama)),
         teacher(numbers, e),
         state(numbers) {}
 
@@ -78,7 +76,7 @@ TEST_CASE(
   const qat::testing::TemporaryFolder folder;
   save_snapshot(folder / "s", stopped.state, {});
   Lesson resumed;
-  resumed.state = load_snapshot(folder / "s", small);
+  resumed.state = load_snapshot(folder / "s", qat::testing::trained_llama);
   resumed.take(plain, 6);
   CHECK(resumed.weights() == whole.weights());
 }

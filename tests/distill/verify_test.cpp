@@ -14,7 +14,7 @@ using Scheme = qat::llama::with_tables<qat::named_scheme<4, 0, 8, 4, true, false
 namespace {
 
 /// With a head of its own.
-const qat::llama::llama_config small = [] {
+const qat::llama::llama_config verified_llama = [] {
   qat::llama::llama_config config = qat::testing::trained_llama;
   config.tied_head = false;
   return config;
@@ -25,7 +25,7 @@ const sequences texts{qat::testing::random_tokens(1, 20, 29),
 /// Exports a student, lets `change` the bytes of the file, and verifies what is read back.
 verification verified(const used_tables& tables, const std::function<void(std::string&)>& change) {
   const qat::testing::TemporaryFolder folder;
-  auto trained = qat::testing::random_parameters(small);
+  auto trained = qat::testing::random_parameters(verified_llama);
   qat::llama::save_quantized<Scheme>({}, trained, folder.path(), "w4a8kv4h", tables, std::nullopt);
   std::string bytes = qat::io::read_text(folder / "model.safetensors");
   change(bytes);
@@ -53,7 +53,7 @@ TEST_CASE("verify: an export is what was trained, to the last bit of every logit
     const verification v = verified(tables, [](std::string&) {});
     CHECK(v.mismatches() == 0);
     CHECK(v.first_mismatch.empty());
-    CHECK(v.weights_compared == qat::llama::parameter_count(small));
+    CHECK(v.weights_compared == qat::llama::parameter_count(verified_llama));
     CHECK(v.logits_compared == 2 * 27 * 29);
     CHECK(v.scales_compared > 0);
   }

@@ -23,13 +23,13 @@
 /// \file
 /// The operator tests of ONNX that our operations express; LogSoftmax and NegativeLogLikelihoodLoss are not among them, for
 /// no operation of ours gives or takes log-probabilities. Bounds count roundings: ours, and about as many of the vectors' own
-/// fp32 computation; e = 2^-24 is the error of one.
+/// fp32 computation; 2^-24 is the error of one.
 
 using namespace qat::testing;  // the names of tests/support; nothing of the library
 
 namespace {
 
-constexpr double e = 0x1p-24;
+constexpr double rounding = 0x1p-24;
 
 struct onnx_tensor {
   std::vector<std::size_t> dims;
@@ -135,7 +135,7 @@ TEST_CASE("ONNX RMSNormalization: all tests whatever the axis") {
     // The sum of n squares, root, quotient and two products, twice.
     const double n = static_cast<double>(gain.size());
     check_near(y, test.out("Y").values,
-               [&](std::size_t i) { return 2 * (n + 5) * e * std::abs(double(y[i])); });
+               [&](std::size_t i) { return 2 * (n + 5) * rounding * std::abs(double(y[i])); });
     return true;
   });
 }
@@ -167,7 +167,7 @@ TEST_CASE("ONNX RotaryEmbedding: whole heads; a part of a head is not for us") {
                       y.data() + row * width);
     }
     // Two products and a sum, twice; inputs and tables lie in [0, 1).
-    check_near(y, test.out("output").values, [](std::size_t) { return 2 * 3 * e * 2.0; });
+    check_near(y, test.out("output").values, [](std::size_t) { return 2 * 3 * rounding * 2.0; });
     return true;
   });
 }
@@ -238,8 +238,9 @@ TEST_CASE(
     // Scores err by width + 2 roundings of their terms, which exp makes relative errors of weights, above and below the
     // line; then two sums over the keys and a quotient. Twice; values lie in [0, 1).
     const double n = static_cast<double>(keys), d = static_cast<double>(width);
-    check_near(y, test.out("Y").values,
-               [&](std::size_t) { return 2 * (2 * (d + 2) * largest_score + 2 * n + 6) * e; });
+    check_near(y, test.out("Y").values, [&](std::size_t) {
+      return 2 * (2 * (d + 2) * largest_score + 2 * n + 6) * rounding;
+    });
     return true;
   });
 }
@@ -253,7 +254,8 @@ TEST_CASE("ONNX SwiGLU and Swish: in fp32") {
       return qat::swiglu(tape, tape.constant(a.view()), tape.constant(b.view()));
     });
     // exp (2), sum, quotient, product, twice.
-    check_near(y, expected, [&](std::size_t i) { return 2 * 5 * e * std::abs(double(y[i])); });
+    check_near(y, expected,
+               [&](std::size_t i) { return 2 * 5 * rounding * std::abs(double(y[i])); });
   };
   run_tests("SwiGLU", 1, [&](const onnx_test& test) {
     if (test.name.find("float16") != std::string::npos) return false;
@@ -288,7 +290,7 @@ TEST_CASE("ONNX Softmax: along every axis") {
     }
     // The difference from the maximum rounds once; exp (2), the sum of n, the quotient; twice.
     check_near(y, test.out("y").values, [&](std::size_t i) {
-      return 2 * (spread + static_cast<double>(n) + 4) * e * std::abs(double(y[i]));
+      return 2 * (spread + static_cast<double>(n) + 4) * rounding * std::abs(double(y[i]));
     });
     return true;
   });
@@ -334,7 +336,7 @@ TEST_CASE("ONNX SoftmaxCrossEntropyLoss: mean and sum and none without weights o
     const double each = 2 * size + std::log(static_cast<double>(classes));
     const double scale = reduction == "sum" ? terms : 1.0;
     check_near(y, test.out("z").values, [&](std::size_t) {
-      return 2 * (static_cast<double>(classes) + 7 + terms) * e * each * scale;
+      return 2 * (static_cast<double>(classes) + 7 + terms) * rounding * each * scale;
     });
     return true;
   });
@@ -365,7 +367,7 @@ TEST_CASE("ONNX Adam: the decay in the gradient and no correction of the bias") 
         // Gradient (2), moments (4 each), root, sum, quotient, product, difference: twice, relative to numbers below 10
         // of one sign.
         check_near(values, test.out((name + n + "_new").c_str()).values, [&](std::size_t i) {
-          return 2 * 15 * e * std::max(1.0, std::abs(double(values[i])));
+          return 2 * 15 * rounding * std::max(1.0, std::abs(double(values[i])));
         });
       };
       check(w, "X");

@@ -11,8 +11,6 @@ using qat::testing::uniform_floats;
 
 namespace {
 
-const qat::core::serial_executor serial;
-
 /// Keys and values (T, D) in the order in which attention reads them; what lies behind them is NaN.
 template <class T>
 struct memory_of {
@@ -22,7 +20,8 @@ struct memory_of {
             std::size_t width)
       : keys(qat::panel_elements(positions, width)),
         values(positions * qat::padded_to_panel(width)) {
-    qat::pack_panels(serial, qat::matrix_view<const T>(k.data(), positions, width), keys.data());
+    qat::pack_panels(qat::core::serial_executor{},
+                     qat::matrix_view<const T>(k.data(), positions, width), keys.data());
     for (std::size_t j = positions; j < qat::padded_to_panel(positions); ++j)
       for (std::size_t d = 0; d < width; ++d)
         keys[(j / 32 * width + d) * 32 + j % 32] = std::numeric_limits<T>::quiet_NaN();

@@ -23,11 +23,11 @@ using testing::draw_scales;
 
 using W8 = Quantizer<bits<8>, per_channel>;
 using W4 = Quantizer<bits<4>, per_channel>;
-using W2 = Quantizer<bits<2>, per_channel, symmetric_full>;
+using W2F = Quantizer<bits<2>, per_channel, symmetric_full>;
 using W4G13 = Quantizer<bits<4>, per_group<13>, symmetric_full>;
 using W8G6 = Quantizer<bits<8>, per_group<6>>;
 
-static_assert(product_weight<W4> && product_weight<W2> && product_weight<W8G6>);
+static_assert(product_weight<W4> && product_weight<W2F> && product_weight<W8G6>);
 static_assert(!product_weight<Quantizer<bits<4>, per_channel, affine>>);
 static_assert(!product_weight<Quantizer<bits<3>, per_channel>>);
 static_assert(product_activation<Quantizer<bits<3>, per_token>>);
@@ -38,7 +38,7 @@ template <class F>
 void for_each_weight(F&& f) {
   f(std::type_identity<W8>{});
   f(std::type_identity<W4>{});
-  f(std::type_identity<W2>{});
+  f(std::type_identity<W2F>{});
   f(std::type_identity<W4G13>{});
   f(std::type_identity<W8G6>{});
 }
@@ -67,7 +67,7 @@ TEST_CASE("PackedWeights: bytes lie where the documentation says") {
   using position = std::pair<std::size_t, int>;
   const std::type_identity<W8> w8;
   const std::type_identity<W4> w4;
-  const std::type_identity<W2> w2;
+  const std::type_identity<W2F> w2;
   CHECK(byte(w8, 9, 4, 2, -5) == position(3 * 4 + 2, 123));      // row 3, k 2
   CHECK(byte(w8, 9, 4, 6, 5) == position(64 + 3 * 4 + 2, 133));  // the second piece
   CHECK(byte(w4, 9, 4, 2, -5) == position(3 * 4 + 2, 0x83));     // low nibble
