@@ -22,6 +22,8 @@
 #include <thread>
 #include <vector>
 
+#include "compiled_once.hpp"
+
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
