@@ -39,7 +39,7 @@ std::vector<std::uint64_t> mask_of(const E& e, const std::vector<float>& x, std:
 
 /// Every bit against the policy's own definition; unused bits are 0.
 template <class Q>
-void check(std::size_t rows, std::size_t cols) {
+void check_mask(std::size_t rows, std::size_t cols) {
   CAPTURE(rows);
   CAPTURE(cols);
   auto x = noise(rows * cols);
@@ -71,12 +71,12 @@ void check(std::size_t rows, std::size_t cols) {
 
 TEST_CASE("gradient_mask: every bit is the policy's answer at every size") {
   for (const std::size_t cols : {1u, 15u, 16u, 24u, 63u, 64u, 65u, 100u, 130u, 600u}) {
-    check<clipped>(3, cols);
-    check<fixed>(3, cols);
-    check<through>(3, cols);
-    check<mine>(3, cols);
+    check_mask<clipped>(3, cols);
+    check_mask<fixed>(3, cols);
+    check_mask<through>(3, cols);
+    check_mask<mine>(3, cols);
   }
-  check<fixed>(0, 5);
+  check_mask<fixed>(0, 5);
 }
 
 TEST_CASE(

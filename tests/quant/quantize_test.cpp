@@ -19,7 +19,7 @@ template <class Q>
 using code_matrix = GuardedMatrix<typename Q::code_type>;
 
 template <class M>
-bool equal(const M& a, const M& b) {
+bool all_equal(const M& a, const M& b) {
   for (std::size_t r = 0; r < a.rows; ++r)
     for (std::size_t c = 0; c < a.cols; ++c)
       if (a(r, c) != b(r, c)) return false;
@@ -135,17 +135,17 @@ TEST_CASE("quantize: every backend gives the codes of the oracle for sizes and m
           code_matrix<Q> codes(3, cols, to);
           auto q = qat::detail::make_parameters<Q>(3, cols);
           qat::calibrate_quantize<Q>(backend, x.view(), qat::detail::span_of<Q>(q), codes.view());
-          CHECK(equal(codes.view(), expected.view()));
+          CHECK(all_equal(codes.view(), expected.view()));
           CHECK(codes.guards_are_intact());
           CHECK(q.scales == p.scales);
           CHECK(q.zero_points == p.zero_points);
           code_matrix<Q> given(3, cols, to);
           qat::quantize<Q>(backend, x.view(), p, given.view());
-          CHECK(equal(given.view(), expected.view()));
+          CHECK(all_equal(given.view(), expected.view()));
           CHECK(given.guards_are_intact());
           GuardedMatrix<float> values(3, cols, to);
           qat::dequantize<Q>(backend, codes.view(), p, values.view());
-          CHECK(equal(values.view(), expected_values.view()));
+          CHECK(all_equal(values.view(), expected_values.view()));
           CHECK(values.guards_are_intact());
         };
         if constexpr (std::is_same_v<Q, W4>)
@@ -173,13 +173,13 @@ TEST_CASE("quantize: strides and blocks change no code") {
       test_executor threads{.threaded = true};
       qat::calibrate_quantize<Q>(qat::parallel(threads), strided.view(), qat::detail::span_of<Q>(q),
                                  codes.view(), {.seed = 3});
-      CHECK(equal(codes.view(), expected.view()));
+      CHECK(all_equal(codes.view(), expected.view()));
       CHECK(codes.guards_are_intact());
       CHECK(q.scales == p.scales);
       GuardedMatrix<float> values(rows, cols, where), expected_values(rows, cols);
       qat::dequantize<Q>(codes.view(), p, values.view());
       qat::dequantize<Q>(expected.view(), p, expected_values.view());
-      CHECK(equal(values.view(), expected_values.view()));
+      CHECK(all_equal(values.view(), expected_values.view()));
       CHECK(values.guards_are_intact());
     }
   });

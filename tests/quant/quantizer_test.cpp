@@ -8,7 +8,7 @@
 namespace {
 
 using W4 = qat::Quantizer<qat::bits<4>, qat::per_channel>;
-using A8 = qat::Quantizer<qat::affine, qat::min_max, qat::per_token, qat::bits<8>>;
+using MinMax8 = qat::Quantizer<qat::affine, qat::min_max, qat::per_token, qat::bits<8>>;
 
 }  // namespace
 
@@ -33,14 +33,14 @@ TEST_CASE("quantizer: defaults are the documented ones") {
 
 TEST_CASE("quantizer: the code type holds the codes") {
   CHECK(std::is_same_v<W4::code_type, std::int8_t>);
-  CHECK(std::is_same_v<A8::code_type, std::uint8_t>);
-  CHECK(A8::qmax == 255);
+  CHECK(std::is_same_v<MinMax8::code_type, std::uint8_t>);
+  CHECK(MinMax8::qmax == 255);
 }
 
 TEST_CASE("quantizer: its description is a value that compares and prints") {
   CHECK(W4::description ==
         qat::quantizer_description{.bits = 4, .qmin = -7, .qmax = 7, .whole_tensor = false});
-  CHECK(W4::description != A8::description);
+  CHECK(W4::description != MinMax8::description);
   CHECK(qat::to_string(W4::description) == "4-bit codes -7..7, one scale a row, 32-bit scales");
   using G = qat::Quantizer<qat::bits<4>, qat::per_group<64>, qat::affine, qat::fp16_scale>;
   CHECK(qat::to_string(G::description) ==
