@@ -55,7 +55,8 @@ void check_round_trip(const std::string& name, const used_tables& tables,
 TEST_CASE("quantized checkpoint: codes and scales of every width come back") {
   check_round_trip<of_width<4, 0>>("w4a8kv4h", {false, false}, "compressed-tensors");
   check_round_trip<of_width<4, 0>>("w4a8kv4h", {true, true}, "compressed-tensors");
-  check_round_trip<of_width<4, 32>>("w4g32a8kv4h", {false, false}, "compressed-tensors");
+  check_round_trip<of_width<4, 12>>("w4g12a8kv4h", {false, false}, "qat");  // 50 = 4 * 12 + 2
+  check_round_trip<of_width<4, 2>>("w4g2a8kv4h", {false, false}, "compressed-tensors");
   check_round_trip<of_width<3, 0>>("w3a8kv4h", {false, false}, "qat");
 }
 
@@ -82,6 +83,32 @@ TEST_CASE("quantized checkpoint: the words of compressed-tensors") {
   using W = typename Scheme::weight;
   for (const auto& [codes, words] : {std::pair(1u, 1u), {8u, 1u}, {9u, 2u}, {64u, 8u}})
     CHECK(detail::row_words<W>(codes) == words);
+}
+
+TEST_CASE("quantized checkpoint: config.json says how each packed tensor is read") {
+  const TemporaryFolder folder;
+  llama_config config = tied;
+  config.tied_head = false;
+  auto parameters = qat::testing::random_parameters(config);
+  using Scheme = of_width<4, 0>;
+  const auto words = [&](const used_tables& tables) {
+    save_quantized<Scheme>({}, parameters, folder.path(), "w4a8kv4h", tables, std::nullopt);
+    return nlohmann::json::parse(qat::io::read_text(folder / "config.json"))["quantization_config"];
+  };
+  nlohmann::json found = words({false, false});
+  CHECK(found["config_groups"].size() == 1);
+  CHECK(found["config_groups"]["group_0"]["format"] == "pack-quantized");
+  CHECK(found["config_groups"]["group_0"]["targets"] == nlohmann::json{"Linear"});
+  CHECK(found["config_groups"]["group_0"]["weights"]["num_bits"] == 4);
+  CHECK(found["ignore"] == nlohmann::json{"lm_head"});
+  found = words({true, true});
+  const nlohmann::json tables = found["config_groups"]["group_1"];
+  CHECK(tables["targets"] == nlohmann::json{"re:.*embed_tokens$", "lm_head"});
+  CHECK(tables["weights"]["num_bits"] == 8);
+  CHECK(tables["weights"]["strategy"] == "channel");
+  CHECK(!tables.contains("input_activations"));
+  CHECK(found["ignore"].empty());
+  CHECK(words({true, false})["ignore"] == nlohmann::json{"lm_head"});
 }
 
 TEST_CASE("quantized checkpoint: what is missing, cut or not an export is said") {

@@ -34,9 +34,10 @@
 ///   X.weight_scale   F32 (O, 1) per channel, F16 (O, groups) per group
 ///   X.weight_shape   I64 (2): O, I
 ///
-/// Everything else is F32 under its own name. config.json has a quantization_config: compressed-tensors' own where the width
-/// is one that it packs without gaps (2, 4 and 8 bits), else quant_method "qat"; "qat" inside it names the scheme, whose
-/// per-token scales of K and V compressed-tensors has no words for.
+/// Everything else is F32 under its own name. config.json has a quantization_config: compressed-tensors' own where all its
+/// versions read the weights (2, 4 and 8 bits, groups that divide the rows), else quant_method "qat"; "qat" inside it names the
+/// scheme, whose per-token scales of K and V compressed-tensors has no words for. Quantized tables are a group of their own,
+/// which compressed-tensors reads; transformers takes one width for a whole model.
 /// Source  compressed-tensors (Apache-2.0), for the names and the layout.
 
 namespace qat::llama {
@@ -149,31 +150,61 @@ quantized_matrix<Q> read_quantized(const std::map<std::string, io::named_tensor>
   return m;
 }
 
-/// What other programs read of a scheme.
+/// The words of compressed-tensors for symmetric weights of that many bits, with a scale a row or a group of it.
+inline nlohmann::ordered_json weight_words(int bits, int group) {
+  nlohmann::ordered_json weights{{"num_bits", bits},
+                                 {"type", "int"},
+                                 {"symmetric", true},
+                                 {"dynamic", false},
+                                 {"strategy", group == 0 ? "channel" : "group"}};
+  if (group != 0) weights["group_size"] = group;
+  return weights;
+}
+
+/// Whether compressed-tensors reads these weights: widths that all its versions pack without gaps, groups without a remainder.
+inline bool is_compressed_tensors(const scheme_description& d, const llama_config& c) {
+  const bool width = d.weight_bits == 2 || d.weight_bits == 4 || d.weight_bits == 8;
+  const auto group = static_cast<std::size_t>(d.weight_group);
+  return width && (group == 0 || (c.hidden % group == 0 && c.query_width() % group == 0 &&
+                                  c.intermediate % group == 0));
+}
+
+/// What other programs read of a scheme. A group has its format too: without one, compressed-tensors chooses by the widths, and
+/// for activations of 8 bits something else than what is there.
 inline nlohmann::ordered_json quantization_config(const scheme_description& d,
                                                   const std::string& scheme,
-                                                  const used_tables& tables) {
-  const bool theirs = d.weight_bits == 2 || d.weight_bits == 4 || d.weight_bits == 8;
+                                                  const used_tables& tables,
+                                                  const llama_config& config) {
+  const bool theirs = is_compressed_tensors(d, config);
+  const char* const format = theirs ? "pack-quantized" : "row-stream";
   nlohmann::ordered_json json{{"quant_method", theirs ? "compressed-tensors" : "qat"},
-                              {"format", theirs ? "pack-quantized" : "row-stream"},
+                              {"format", format},
                               {"quantization_status", "compressed"}};
+  nlohmann::ordered_json groups = nlohmann::ordered_json::object();
+  const auto add_group = [&](nlohmann::ordered_json group) {
+    if (theirs) group["format"] = format;
+    groups["group_" + std::to_string(groups.size())] = std::move(group);
+  };
   if (d.weight_bits != 16) {
-    nlohmann::ordered_json weights{{"num_bits", d.weight_bits},
-                                   {"type", "int"},
-                                   {"symmetric", true},
-                                   {"dynamic", false},
-                                   {"strategy", d.weight_group == 0 ? "channel" : "group"}};
-    if (d.weight_group != 0) weights["group_size"] = d.weight_group;
-    nlohmann::ordered_json group{{"targets", {"Linear"}}, {"weights", weights}};
+    nlohmann::ordered_json group{{"targets", {"Linear"}},
+                                 {"weights", weight_words(d.weight_bits, d.weight_group)}};
     if (d.activation_bits != 16)
       group["input_activations"] = {{"num_bits", d.activation_bits},
                                     {"type", "int"},
                                     {"symmetric", true},
                                     {"dynamic", true},
                                     {"strategy", "token"}};
-    json["config_groups"] = {{"group_0", group}};
-    json["ignore"] = {"lm_head"};
+    add_group(std::move(group));
   }
+  nlohmann::ordered_json quantized_tables = nlohmann::ordered_json::array();
+  if (tables.embedding) quantized_tables.push_back("re:.*embed_tokens$");
+  const bool own_head = tables.head && !config.tied_head;
+  if (own_head) quantized_tables.push_back("lm_head");
+  if (!quantized_tables.empty())
+    add_group({{"targets", quantized_tables}, {"weights", weight_words(8, 0)}});
+  json["config_groups"] = std::move(groups);
+  json["ignore"] = nlohmann::ordered_json::array();
+  if (!own_head) json["ignore"].push_back("lm_head");
   json["qat"] = {{"version", 1},
                  {"scheme", scheme},
                  {"embedding_bits", tables.embedding ? 8 : 32},
@@ -225,7 +256,8 @@ void save_quantized(core::executor_reference executor, const llama_parameters<fl
   if (error) throw io::FileError(folder, error.message());
   const auto path_of = [&](const char* name) { return (fs::path(folder) / name).string(); };
   nlohmann::ordered_json config = hugging_face_config(parameters.config, "float32");
-  config["quantization_config"] = detail::quantization_config(describe<Scheme>(), scheme, tables);
+  config["quantization_config"] =
+      detail::quantization_config(describe<Scheme>(), scheme, tables, parameters.config);
   io::write_text(path_of("config.json"), config.dump(2) + "\n");
   if (tokenizer_json) io::write_text(path_of("tokenizer.json"), *tokenizer_json);
 
