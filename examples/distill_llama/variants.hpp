@@ -17,16 +17,23 @@ using plain = S;
 
 namespace detail {
 
-/// Q with more policies; what is not quantized stays so.
+/// Q with other policies; what is not quantized stays so.
+template <class Q, class Scale, class... Ps>
+struct with_scale {
+  using type = Q;
+};
+template <qat::quantizer_like Q, class Scale, class... Ps>
+struct with_scale<Q, Scale, Ps...> {
+  using type = qat::Quantizer<qat::bits<Q::bit_width>, typename Q::granularity, Scale, Ps...>;
+};
+
+/// Q with its own scale format.
 template <class Q, class... Ps>
 struct with {
   using type = Q;
 };
 template <qat::quantizer_like Q, class... Ps>
-struct with<Q, Ps...> {
-  using type = qat::Quantizer<qat::bits<Q::bit_width>, typename Q::granularity,
-                              typename Q::scale_format, Ps...>;
-};
+struct with<Q, Ps...> : with_scale<Q, typename Q::scale_format, Ps...> {};
 
 template <class S, class... Ps>
 using everywhere = qat::scheme<typename with<typename S::weight, Ps...>::type,
@@ -49,9 +56,17 @@ using clipped = qat::scheme<typename detail::with<typename S::weight, qat::fixed
                                                   qat::clipped_straight_through>::type,
                             typename S::activation, typename S::key_value, S::kv_per_head>;
 
-/// The released code: its two epsilons and its mask.
+/// The released code: its two epsilons, its mask, and scales in fp32. It does not ship; the bits stated for it are those
+/// of the plain scheme.
 template <class S>
-using reference = detail::everywhere<S, qat::llmqat_reference, qat::fixed_mask<-2, 2>>;
+using reference =
+    qat::scheme<typename detail::with_scale<typename S::weight, qat::fp32_scale,
+                                            qat::llmqat_reference, qat::fixed_mask<-2, 2>>::type,
+                typename detail::with_scale<typename S::activation, qat::fp32_scale,
+                                            qat::llmqat_reference, qat::fixed_mask<-2, 2>>::type,
+                typename detail::with_scale<typename S::key_value, qat::fp32_scale,
+                                            qat::llmqat_reference, qat::fixed_mask<-2, 2>>::type,
+                S::kv_per_head>;
 
 /// A quantized model can have 8-bit tables of the vocabulary; the teacher has its own.
 template <class S>

@@ -17,6 +17,8 @@ namespace {
 
 using KV4 = qat::named_scheme<16, 0, 16, 4, false, false>;
 using KV4HZ = qat::named_scheme<16, 0, 16, 4, true, true>;
+using KV4Wide = qat::scheme<qat::not_quantized, qat::not_quantized,
+                            qat::Quantizer<qat::bits<4>, qat::per_token, qat::fp32_scale>, false>;
 
 /// Both layers get the same rows.
 template <class Scheme>
@@ -62,10 +64,11 @@ void check_memories(const Memories& found, const qat::TensorView<const float>& k
 }  // namespace
 
 TEST_CASE("KvCache: takes the bits that the scheme states") {
-  // Two layers of K and V: 12 elements a token, in fp32, in 4 bits with one fp16 scale, with one scale and 4-bit zero
+  // Two layers of K and V: 12 elements a token, in fp32, in 4 bits with one fp16 or fp32 scale, with one scale and 4-bit zero
   // point a head (packed over a layer's K or V: 2 x 4 bits a token).
   CHECK(filled<qat::full_precision>(10).bytes() == 4 * 10 * 12 * 4);
   CHECK(filled<KV4>(10).bytes() == 4 * 10 * (6 + 2));
+  CHECK(filled<KV4Wide>(10).bytes() == 4 * 10 * (6 + 4));
   CHECK(filled<KV4HZ>(10).bytes() == 4 * 10 * (6 + 2 * 2 + 1));
   CHECK(qat::stored_kv_bits(qat::describe<KV4>(), 2, 6) * 12 == (6 + 2) * 8);
   CHECK(qat::stored_kv_bits(qat::describe<KV4HZ>(), 2, 6) * 12 == (6 + 2 * 2 + 1) * 8);
@@ -81,10 +84,10 @@ TEST_CASE("KvCache: forgetting the last tokens leaves the first as they were") {
   CHECK_THROWS_AS(cache.truncate(5), qat::ContractViolation);
 }
 
-TEST_CASE("KvCache: keys come back as quantized and then rotated") {
-  const Memories found = memories(filled<KV4>(3), 0, 3);
+TEST_CASE_TEMPLATE("KvCache: keys come back as quantized and then rotated", Scheme, KV4, KV4Wide) {
+  const Memories found = memories(filled<Scheme>(3), 0, 3);
   auto k = uniform_tensor<float>(1, {3, 12}, 2.0f), v = uniform_tensor<float>(2, {3, 12});
-  using Q = KV4::key_value;
+  using Q = typename Scheme::key_value;
   for (auto* x : {&k, &v})
     qat::fake_quantize<Q>(x->view().matrix(), qat::calibrate<Q>(x->view().matrix()),
                           x->view().matrix());

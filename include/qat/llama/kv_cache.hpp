@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 /// \file
@@ -73,10 +74,12 @@ class CachedLayer {
   std::vector<head_rows> heads_;
 };
 
-/// K or V of one layer as packed codes with fp16 scales: groups of `group` elements have a scale of their own.
+/// K or V of one layer as packed codes with fp16 or fp32 scales: groups of `group` elements have a scale of their own.
 template <quantizer_like KV>
 class CachedRows {
-  static_assert(KV::scale_format::stored_bits == 16);
+  static constexpr bool half_scales = KV::scale_format::stored_bits == 16;
+  static_assert(half_scales || KV::scale_format::stored_bits == 32);
+  using stored_scale = std::conditional_t<half_scales, std::uint16_t, float>;
 
  public:
   /// Room for the numbers of a packed row on their way to levels.
@@ -96,7 +99,12 @@ class CachedRows {
     parameters<KV> fresh = qat::detail::make_parameters<KV>(groups, group_);
     calibrate_pack<KV>(matrix_view<const float>(rows.data(), groups, group_),
                        qat::detail::span_of<KV>(fresh), std::span(codes_).subspan(at));
-    for (const float scale : fresh.scales) scales_.push_back(core::fp16_from_float(scale));
+    for (const float scale : fresh.scales) {
+      if constexpr (half_scales)
+        scales_.push_back(core::fp16_from_float(scale));
+      else
+        scales_.push_back(scale);
+    }
     zero_points_.insert(zero_points_.end(), fresh.zero_points.begin(), fresh.zero_points.end());
   }
   void truncate(std::size_t rows) {
@@ -115,23 +123,28 @@ class CachedRows {
   void read(std::size_t count, const reading& room, float* out) const {
     const std::size_t groups = count * width_ / group_;
     unpack<KV>(std::span(codes_).first(packed_bytes<KV>(groups, group_)), room.codes.matrix());
-    for (std::size_t g = 0; g < groups; ++g)
-      room.scales.data()[g] = core::float_from_fp16(scales_[g]);
+    for (std::size_t g = 0; g < groups; ++g) {
+      if constexpr (half_scales)
+        room.scales.data()[g] = core::float_from_fp16(scales_[g]);
+      else
+        room.scales.data()[g] = scales_[g];
+    }
     parameters_view<KV> p{{room.scales.data(), groups}};
     if constexpr (KV::has_zero_point) p.zero_points = std::span(zero_points_).first(groups);
     dequantize<KV>(room.codes.matrix(), p, matrix_view<float>(out, groups, group_));
   }
 
-  /// Codes at their width, two bytes a scale, a zero point at the width of a code.
+  /// Codes at their width, scales as stored, a zero point at the width of a code.
   [[nodiscard]] std::size_t bytes() const {
-    return codes_.size() + 2 * scales_.size() + (zero_points_.size() * KV::bit_width + 7) / 8;
+    return codes_.size() + sizeof(stored_scale) * scales_.size() +
+           (zero_points_.size() * KV::bit_width + 7) / 8;
   }
 
  private:
   std::size_t width_;
   std::size_t group_;
   std::vector<std::uint8_t> codes_;
-  std::vector<std::uint16_t> scales_;
+  std::vector<stored_scale> scales_;
   std::vector<typename KV::code_type> zero_points_;
 };
 
