@@ -75,6 +75,7 @@ void add_run(CLI::App& app, run_options& o) {
       ->capture_default_str();
   app.add_option("--warm-up", o.warm_up, "Steps")->capture_default_str();
   app.add_option("--clip", o.clip, "Of the gradient norm, 0: none; the preset's");
+  app.add_option("--beta2", o.beta2, "Of AdamW; the preset's");
   app.add_option("--weight-decay", o.weight_decay)->capture_default_str();
   app.add_option("--loss", o.loss, "kl, labels or both")->capture_default_str();
   app.add_option("--label-weight", o.label_weight, "Of --loss both")->capture_default_str();

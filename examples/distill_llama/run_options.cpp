@@ -90,6 +90,9 @@ distill::trainer_options training_of(const run_options& options) {
   } else if (options.decay != "cosine") {
     throw UsageError("--decay " + options.decay + ": choose cosine or linear");
   }
+  t.adamw.beta2 = options.beta2.value_or(preset.beta2);
+  if (!(t.adamw.beta2 >= 0.0f && t.adamw.beta2 < 1.0f))
+    throw UsageError("--beta2 " + std::to_string(t.adamw.beta2) + ": choose from 0 to below 1");
   t.adamw.weight_decay = options.weight_decay;
   t.clip = options.clip.value_or(preset.clip);
   t.clip_per_token = !options.clip && preset.clip_per_token;
@@ -147,6 +150,7 @@ nlohmann::ordered_json training_facts(const run_options& options,
           {"warm_up", t.rate.warm_up},
           {"clip", t.clip},
           {"clip_per_token", t.clip_per_token},
+          {"beta2", t.adamw.beta2},
           {"weight_decay", t.adamw.weight_decay},
           {"freeze_embedding", options.freeze_embedding},
           {"shuffle", t.shuffle},

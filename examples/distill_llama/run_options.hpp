@@ -38,13 +38,14 @@ struct run_options {
   std::string eos = "stop";  ///< or "ignore"
   bool text_copy = false;
 
-  std::uint64_t steps = 240;
+  std::uint64_t steps = 480;
   std::size_t batch = 4;
   std::size_t accumulation = 1;
   std::optional<float> rate;
   std::string decay = "cosine";
   std::uint64_t warm_up = 0;
   std::optional<double> clip;
+  std::optional<float> beta2;
   float weight_decay = 0.0f;
   std::string loss = "kl";
   float label_weight = 0.5f;

@@ -183,7 +183,7 @@ void walk(const run_options& options, qat::core::executor_reference executor) {
     result["seconds"] = spent;
     std::cout << result.dump() << "\n";
   } else {
-    std::printf("\n%-18s %10s %10s %10s %8s %8s %8s %10s\n", "", "perplexity", "KL", "+-", "top-1",
+    std::printf("\n%-26s %10s %10s %10s %8s %8s %8s %10s\n", "", "perplexity", "KL", "+-", "top-1",
                 "W bits", "KV bits", "size");
     for (const auto& [key, label] : {std::pair("teacher", std::string("teacher")),
                                      {"baseline_paper", "RTN w4a8kv4"},
@@ -192,7 +192,7 @@ void walk(const run_options& options, qat::core::executor_reference executor) {
       const auto& r = result[key];
       if (r.is_null() || (run.scheme().name == "w4a8kv4" && key == std::string("baseline_paper")))
         continue;
-      std::printf("%-18s %10.3f %10.4f %10.4f %8.3f %8.3f %8.3f %10s\n", label.c_str(),
+      std::printf("%-26s %10.3f %10.4f %10.4f %8.3f %8.3f %8.3f %10s\n", label.c_str(),
                   r["perplexity"].get<double>(), r["kl"].get<double>(),
                   r["kl_interval"].get<double>(), r["top1_agreement"].get<double>(),
                   r["stored_bits"]["weight"].get<double>(), r["stored_bits"]["kv"].get<double>(),

@@ -13,5 +13,8 @@ TEST_CASE("presets: what tells the released code, the paper and its mended form 
   CHECK(find_preset("llmqat-paper")->top_k == 0);
   CHECK(find_preset("llmqat-fix")->scheme == "w4a8kv4h");
   CHECK(find_preset("llmqat-fix")->clip == 0.0);
+  CHECK(find_preset("llmqat-ref")->beta2 == 0.999f);
+  CHECK(find_preset("llmqat-paper")->beta2 == 0.999f);
+  CHECK(find_preset("llmqat-fix")->beta2 == 0.95f);
   CHECK(find_preset("llmqat") == nullptr);
 }
