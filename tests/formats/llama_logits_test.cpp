@@ -25,12 +25,6 @@ using qat::llama::llama_parameters;
 
 namespace {
 
-std::uint32_t mixed(std::uint32_t x) {
-  x = (x ^ (x >> 16)) * 0x7feb352du;
-  x = (x ^ (x >> 15)) * 0x846ca68bu;
-  return x ^ (x >> 16);
-}
-
 /// The weights of tests/golden/make_llama_logits.py.
 llama_parameters<float> hashed_parameters(const qat::llama::llama_config& config) {
   llama_parameters<float> parameters(config);

@@ -22,12 +22,6 @@ using namespace qat::testing;  // the names of tests/support; nothing of the lib
 
 namespace {
 
-std::uint32_t mixed(std::uint32_t x) {
-  x = (x ^ (x >> 16)) * 0x7feb352du;
-  x = (x ^ (x >> 15)) * 0x846ca68bu;
-  return x ^ (x >> 16);
-}
-
 /// The weights of make_trajectory.py.
 qat::llama::llama_parameters<float> hashed_parameters(const qat::llama::llama_config& config,
                                                       bool outliers) {

@@ -9,7 +9,8 @@
 #include <vector>
 
 /// \file
-/// Tables of tests/golden: lines of fields separated by " | ", the first line says who made them.
+/// Tables of tests/golden: lines of fields separated by " | ", the first line says who made them; and the numbers that their
+/// scripts and the tests make alike.
 
 namespace qat::testing {
 
@@ -36,6 +37,13 @@ inline std::vector<golden_line> golden_lines(const std::string& name) {
   }
   if (lines.empty()) throw std::runtime_error("no golden lines in " + path);
   return lines;
+}
+
+/// 32 bits that look random, as the scripts of tests/golden make them from a counter.
+constexpr std::uint32_t mixed(std::uint32_t x) {
+  x = (x ^ (x >> 16)) * 0x7feb352du;
+  x = (x ^ (x >> 15)) * 0x846ca68bu;
+  return x ^ (x >> 16);
 }
 
 /// Hexadecimal words.
