@@ -55,6 +55,10 @@ using on_step = std::function<void(const qat::distill::step_report&, const AnyMo
 /// A scheme that this program was built with, and what depends on its type.
 struct scheme_entry {
   std::string_view name;
+  qat::scheme_description description;
+  /// What a variant stores beyond its description: zero points of a row of weights, wider scales of a group of K or V.
+  double more_weight_bits;
+  double more_kv_bits;
   /// Borrows the parameters.
   std::unique_ptr<AnyModel> (*make)(parameters&, qat::core::executor_reference,
                                     qat::llama::used_tables);

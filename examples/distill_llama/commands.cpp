@@ -136,8 +136,7 @@ void inspect(const common_options& options) {
   // Weights of the blocks in the scheme, head, embedding and norms in fp32.
   nlohmann::ordered_json schemes = nlohmann::ordered_json::object();
   for (const scheme_entry& entry : built_schemes()) {
-    const qat::scheme_description d = described(entry.name);
-    const storage stored = storage_of(c, d, {false, false});
+    const storage stored = storage_of(c, entry, {false, false});
     schemes[std::string(entry.name)] = {
         {"weight_bits", stored.weight_bits},
         {"kv_bits", stored.kv_bits},

@@ -54,6 +54,10 @@ struct Shipped {
 };
 
 template <class Q>
+inline constexpr int scale_bits = 16;
+template <qat::quantizer_like Q>
+inline constexpr int scale_bits<Q> = Q::scale_format::stored_bits;
+template <class Q>
 inline constexpr bool has_zero_point = false;
 template <qat::quantizer_like Q>
 inline constexpr bool has_zero_point<Q> = Q::has_zero_point;
@@ -68,6 +72,10 @@ scheme_entry entry_of(std::string_view name) {
   namespace distill = qat::distill;
   scheme_entry entry{};
   entry.name = name;
+  entry.description = qat::describe<Scheme>();
+  if (has_zero_point<typename Scheme::weight>)
+    entry.more_weight_bits = entry.description.weight_bits;
+  entry.more_kv_bits = scale_bits<typename Scheme::key_value> - 16;
   entry.make = [](parameters& p, qat::core::executor_reference executor,
                   qat::llama::used_tables tables) -> std::unique_ptr<AnyModel> {
     return std::make_unique<ModelOf<Scheme>>(

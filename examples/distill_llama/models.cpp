@@ -42,7 +42,7 @@ const scheme_entry& entry_for(const std::string& scheme) {
     known += (known.empty() ? "" : ", ") + std::string(entry.name);
   }
   try {
-    static_cast<void>(described(scheme));
+    static_cast<void>(qat::parse_scheme(scheme.substr(0, scheme.find('-'))));
   } catch (const qat::ContractViolation&) {
     throw UsageError("--scheme " + scheme +
                      ": write w<bits>[g<group>]a<bits>kv<bits>[h][z] with 2 to 8 bits, or 16 for "
@@ -56,10 +56,6 @@ bool is_built(std::string_view scheme) {
   const auto all = built_schemes();
   return std::any_of(all.begin(), all.end(),
                      [&](const scheme_entry& entry) { return entry.name == scheme; });
-}
-
-qat::scheme_description described(std::string_view scheme) {
-  return qat::parse_scheme(scheme.substr(0, scheme.find('-')));
 }
 
 std::string embedded_teacher() {
@@ -119,7 +115,7 @@ std::unique_ptr<AnyModel> Teacher::any() const {
   return std::make_unique<ModelOf<qat::full_precision>>(*model);
 }
 
-storage storage_of(const qat::llama::llama_config& config, const qat::scheme_description& scheme,
+storage storage_of(const qat::llama::llama_config& config, const scheme_entry& scheme,
                    qat::llama::used_tables tables) {
   storage total;
   double linear_bits = 0.0, linear_elements = 0.0;
@@ -129,7 +125,8 @@ storage storage_of(const qat::llama::llama_config& config, const qat::scheme_des
     const bool linear = name.ends_with("_proj.weight");
     const bool table = (name == "lm_head.weight" && tables.head) ||
                        (name == "model.embed_tokens.weight" && tables.embedding);
-    const double bits = linear  ? qat::stored_weight_bits(scheme, shape.cols())
+    const double bits = linear ? qat::stored_weight_bits(scheme.description, shape.cols()) +
+                                     scheme.more_weight_bits / static_cast<double>(shape.cols())
                         : table ? 8.0 + 32.0 / static_cast<double>(shape.cols())
                                 : 32.0;
     total.bytes += elements * bits / 8.0;
@@ -138,7 +135,9 @@ storage storage_of(const qat::llama::llama_config& config, const qat::scheme_des
     linear_elements += elements;
   });
   total.weight_bits = linear_bits / linear_elements;
-  total.kv_bits = qat::stored_kv_bits(scheme, config.kv_heads, config.head_size);
+  const std::size_t group = scheme.description.kv_per_head ? config.head_size : config.kv_width();
+  total.kv_bits = qat::stored_kv_bits(scheme.description, config.kv_heads, config.head_size) +
+                  scheme.more_kv_bits / static_cast<double>(group);
   return total;
 }
 

@@ -24,11 +24,6 @@ namespace distill_llama {
 
 [[nodiscard]] bool is_built(std::string_view scheme);
 
-/// What the name of a scheme says; the variant behind a hyphen stores the same bits.
-///
-/// Throws  ContractViolation as parse_scheme.
-[[nodiscard]] qat::scheme_description described(std::string_view scheme);
-
 /// The folder of the teacher that ships with the program.
 [[nodiscard]] std::string embedded_teacher();
 
@@ -75,8 +70,7 @@ struct storage {
   double kv_bits = 0.0;
   double bytes = 0.0;  ///< of all tensors of the export
 };
-[[nodiscard]] storage storage_of(const qat::llama::llama_config& config,
-                                 const qat::scheme_description& scheme,
+[[nodiscard]] storage storage_of(const qat::llama::llama_config& config, const scheme_entry& scheme,
                                  qat::llama::used_tables tables);
 
 /// The texts of a file as sequences to score.

@@ -60,7 +60,7 @@ void plan(const run_options& options, qat::core::executor_reference executor) {
   const qat::llama::llama_config& c = checkpoint.config();
   const auto g = generation_of(options, c);
   const auto t = training_of(options);
-  const auto scheme = described(scheme_of(options));
+  const scheme_entry& scheme = entry_for(scheme_of(options));
   const storage stored = storage_of(c, scheme, tables_of(options, c.tied_head));
   const double count = static_cast<double>(qat::llama::parameter_count(c));
   const double linear =

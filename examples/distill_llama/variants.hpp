@@ -56,8 +56,7 @@ using clipped = qat::scheme<typename detail::with<typename S::weight, qat::fixed
                                                   qat::clipped_straight_through>::type,
                             typename S::activation, typename S::key_value, S::kv_per_head>;
 
-/// The released code: its two epsilons, its mask, and scales in fp32. It does not ship; the bits stated for it are those
-/// of the plain scheme.
+/// The released code: its two epsilons, its mask, and scales in fp32. It does not ship.
 template <class S>
 using reference =
     qat::scheme<typename detail::with_scale<typename S::weight, qat::fp32_scale,

@@ -66,7 +66,7 @@ nlohmann::ordered_json score_baseline(Run& run, const std::string& scheme,
                                       const qat::eval::sequences& all) {
   const auto model = entry_for(scheme).make(run.teacher().numbers, run.executor(), run.tables());
   return summary(scored(run, *model, run.teacher().model.get(), all, "baseline " + scheme),
-                 storage_of(run.config(), described(scheme), run.tables()));
+                 storage_of(run.config(), entry_for(scheme), run.tables()));
 }
 
 nlohmann::ordered_json compare(Run& run) {
@@ -91,7 +91,7 @@ nlohmann::ordered_json compare(Run& run) {
     student = run.scheme().make(state->parameters, run.executor(), run.tables());
   }
   result["student"] = summary(scored(run, *student, run.teacher().model.get(), all, "student"),
-                              storage_of(run.config(), described(scheme), run.tables()));
+                              storage_of(run.config(), entry_for(scheme), run.tables()));
   const auto recovered = [&](const char* key) {
     const double baseline = result["baseline"][key], teacher_has = result["teacher"][key];
     const double student_has = result["student"][key];
