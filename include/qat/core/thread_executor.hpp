@@ -20,8 +20,8 @@ namespace qat::core {
 
 /// A fixed pool of threads that runs tasks for one caller at a time.
 ///
-/// The calling thread works too, so ThreadExecutor(n) starts n - 1 threads; ThreadExecutor(1) starts none. Threads sleep
-/// between calls. Which thread runs which task is left to chance: results must not depend on it, and those of the library do
+/// The calling thread works too, so ThreadExecutor(n) starts n - 1 threads; ThreadExecutor(1) starts none. Between calls
+/// threads give way to others for some tens of microseconds, then sleep: a step of decoding is a hundred short calls. Which thread runs which task is left to chance: results must not depend on it, and those of the library do
 /// not (parallel_for's blocks are fixed).
 ///
 /// A task may use an executor of its own, but not call run() of the executor that runs it: that throws ContractViolation
@@ -58,12 +58,17 @@ class ThreadExecutor {
   ///
   /// Throws  the first exception thrown by a task; ContractViolation if a call is already in progress (from a task of this
   ///         executor, or from another thread).
-  /// Cost    one wake-up of the pool, then one atomic increment a task.
+  /// Cost    one wake-up of the pool, then one atomic increment a task; a single task runs in the caller and wakes nobody.
   template <class F>
     requires std::invocable<F&, std::size_t>
   void run(std::size_t count, F&& f) {
     const bool idle = !busy_.exchange(true, std::memory_order_acquire);
     QAT_EXPECTS(idle, "a call in progress: nested in one of its tasks or from another thread");
+    const ends_call end{busy_};
+    if (count <= 1 || workers_.empty()) {
+      for (std::size_t i = 0; i < count; ++i) f(i);
+      return;
+    }
     auto call = [&f](std::size_t i) { f(i); };
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -75,8 +80,9 @@ class ThreadExecutor {
       running_ = workers_.size();
       ++generation_;
     }
-    if (!workers_.empty()) wake_.notify_all();
+    wake_.notify_all();
     take_tasks();
+    give_way([this] { return running_ == 0; });
     std::exception_ptr error;
     {
       std::unique_lock<std::mutex> lock(mutex_);
@@ -85,15 +91,27 @@ class ThreadExecutor {
       error_ = nullptr;
       task_ = nullptr;
     }
-    busy_.store(false, std::memory_order_release);
     if (error) std::rethrow_exception(error);
   }
 
  private:
+  struct ends_call {
+    std::atomic<bool>& busy;
+    ~ends_call() { busy.store(false, std::memory_order_release); }
+  };
+
+  /// Lets other threads run until the condition holds, for as long as it takes to fall asleep and be woken.
+  template <class Condition>
+  static void give_way(Condition&& holds) {
+    constexpr int times = 200;
+    for (int i = 0; i < times && !holds(); ++i) std::this_thread::yield();
+  }
+
   /// A worker: sleeps until a new generation of tasks, takes from it, reports back.
   void work() {
     std::size_t seen = 0;
     for (;;) {
+      give_way([&] { return stopping_ || generation_ != seen; });
       {
         std::unique_lock<std::mutex> lock(mutex_);
         wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
@@ -145,13 +163,14 @@ class ThreadExecutor {
 
   std::atomic<std::size_t> next_{0};
 
-  std::mutex mutex_;  // guards what follows
+  std::mutex
+      mutex_;  // guards the changes of what follows; the atomic ones are also watched without it
   std::condition_variable wake_;
   std::condition_variable done_;
   std::exception_ptr error_;
-  std::size_t running_ = 0;
-  std::size_t generation_ = 0;
-  bool stopping_ = false;
+  std::atomic<std::size_t> running_{0};
+  std::atomic<std::size_t> generation_{0};
+  std::atomic<bool> stopping_{false};
 };
 
 }  // namespace qat::core
