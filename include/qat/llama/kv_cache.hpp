@@ -37,7 +37,7 @@ class CachedLayer {
 
   void append(const TensorView<const float>& k, const TensorView<const float>& v) {
     const std::size_t first = size_;
-    truncate(first + k.rows());
+    resize(first + k.rows());
     for (std::size_t h = 0; h < heads_.size(); ++h)
       for (std::size_t r = 0; r < k.rows(); ++r) {
         const std::size_t column = h * head_size_;
@@ -46,13 +46,7 @@ class CachedLayer {
                     heads_[h].values.data() + attention_values(first + r, head_size_));
       }
   }
-  void truncate(std::size_t rows) {
-    size_ = rows;
-    for (head_rows& h : heads_) {
-      h.keys.resize(attention_keys(rows, head_size_));
-      h.values.resize(attention_values(rows, head_size_));
-    }
-  }
+  void truncate(std::size_t rows) { resize(rows); }
 
   [[nodiscard]] reading take(Arena&, std::size_t) const { return {}; }
   template <bool RotatesKeys>
@@ -69,6 +63,15 @@ class CachedLayer {
     std::vector<float> keys;
     std::vector<float> values;
   };
+
+  void resize(std::size_t rows) {
+    size_ = rows;
+    for (head_rows& h : heads_) {
+      h.keys.resize(attention_keys(rows, head_size_));
+      h.values.resize(attention_values(rows, head_size_));
+    }
+  }
+
   std::size_t head_size_;
   std::size_t size_ = 0;
   std::vector<head_rows> heads_;
