@@ -160,7 +160,7 @@ std::string continued(const Run& run, const AnyModel& model, const qat::io::Toke
 constexpr const char* style = R"(
 :root{color-scheme:light dark;--fg:#1b1b1f;--bg:#fff;--soft:#6b7280;--line:#e2e4e9;--a:#2563eb;--b:#d97706}
 @media(prefers-color-scheme:dark){:root{--fg:#e8e8ea;--bg:#16171a;--soft:#9aa0aa;--line:#34363c;--a:#7aa7ff;--b:#f2b25c}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:860px;margin:2rem auto;padding:0 1rem}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:940px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
 td,th{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}td:first-child,th:first-child{text-align:left}
 svg{width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}.grid{stroke:var(--line)}
