@@ -74,7 +74,9 @@ nlohmann::ordered_json compare(Run& run) {
   if (all.empty()) throw UsageError("there is no text to compare on: give one with --text");
   const std::string scheme(run.scheme().name);
   nlohmann::ordered_json result;
-  const storage whole{32.0, 32.0, static_cast<double>(run.teacher().bytes)};
+  const double bytes = static_cast<double>(run.teacher().bytes);
+  const double numbers = static_cast<double>(qat::llama::parameter_count(run.config()));
+  const storage whole{8.0 * bytes / numbers, 32.0, bytes};  // as its file has them
   result["teacher"] = summary(scored(run, *run.teacher().any(), nullptr, all, "teacher"), whole);
   result["teacher"]["top1_agreement"] = 1.0;  // with itself, at a divergence of 0
   result["baseline"] = score_baseline(run, scheme, all);
