@@ -75,15 +75,12 @@ class Sequences {
 
   /// What a token does to every layer of every cache before it attends.
   void read_caches() {
-    const std::size_t heads = small_llama.kv_heads, size = small_llama.head_size;
     workspace_.run([&](Arena& arena) {
       for (const auto& cache : caches_)
         for (std::size_t layer = 0; layer < small_llama.layers; ++layer) {
           const ArenaScope scope(arena);
-          const std::size_t count = cache.size();
-          const auto keys = arena.take<float>(Shape{heads, attention_keys(count, size)});
-          const auto values = arena.take<float>(Shape{heads, attention_values(count, size)});
-          cache.read(layer, count, model_.rope_table(), arena, keys, values);
+          const auto room = cache.take(arena, cache.size());
+          if (!arena.plans()) cache.read(layer, cache.size(), model_.rope_table(), room);
         }
     });
     benchmark::ClobberMemory();
