@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <bench/support/alternate.hpp>
+#include <bench/support/fma_peak.hpp>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -19,7 +20,8 @@
 #include <vector>
 
 // Each benchmark alternates the product with its roofs in one process. Counters:
-//   of_peak   rate of the product over that of vpdpbusd from registers
+//   of_peak   rate of the product over that of vpdpbusd from registers, where the CPU has it
+//   of_fma    rate of the product over that of fp32 fused multiply-adds from registers: above 1 no fp32 product is as fast
 //   of_read   bytes of weights a second over those of a plain read of the same bytes (the faster of with and without prefetch)
 //   GOP/s     2 M N K / time
 //   speedup   two threads over one; peak_speedup, read_speedup: of the roof by the same threads; of_..._scaling: their ratio
@@ -141,19 +143,25 @@ bool has_vnni() {
 
 template <class W>
 void BM_product(benchmark::State& state) {
-  if (!has_vnni()) return state.SkipWithError("no AVX-512 VNNI: the roof cannot be measured");
   Operands<W> operands(static_cast<std::size_t>(state.range(0)),
                        static_cast<std::size_t>(state.range(1)),
                        static_cast<std::size_t>(state.range(2)));
-  if (!operands.verify(product_path::avx512_vnni))
-    return state.SkipWithError("not the oracle's bits");
+  const product_path path = best_product_path();
+  if (!operands.verify(path)) return state.SkipWithError("not the oracle's bits");
   Alternation turns(
-      own_clock, [&] { operands.multiply(product_path::avx512_vnni, core::serial_executor{}); },
-      [&] { run_peak(operands.weights.pieces().data()); });
+      own_clock, [&] { operands.multiply(path, core::serial_executor{}); },
+      [] { benchmarking::run_fma_peak(); },
+      [&] {
+        if (has_vnni()) run_peak(operands.weights.pieces().data());
+      });
   for (auto _ : state) state.SetIterationTime(turns.round());
-  state.counters["of_peak"] = operands.operations() / peak_operations / turns.ratio(0, 1);
+  state.counters["of_fma"] =
+      operands.operations() / benchmarking::fma_peak_operations / turns.ratio(0, 1);
   state.counters["GOP/s"] = operands.operations() / turns.median(0) * 1e-9;
-  state.counters["peak GOP/s"] = peak_operations / turns.median(1) * 1e-9;
+  if (has_vnni()) {
+    state.counters["of_peak"] = operands.operations() / peak_operations / turns.ratio(0, 2);
+    state.counters["peak GOP/s"] = peak_operations / turns.median(2) * 1e-9;
+  }
   state.counters["spread"] = turns.spread(0);
 }
 

@@ -41,14 +41,15 @@ void interleave_rows(const matrix_view<const T>& x, std::size_t row, std::size_t
   }
 }
 
-/// f(row, constant Rows) for the rows [0, rows) in tiles of the full height, then of 4, then of 1.
+/// f(row, constant Rows) for the rows [0, rows) in tiles of the full height, then of 4, of 2 and of 1.
 template <class Arch, class F>
 void for_each_tile(std::size_t rows, F&& f) {
   constexpr std::size_t height = tile_rows<Arch>;
   std::size_t r = 0;
   for (; r + height <= rows; r += height) f(r, std::integral_constant<std::size_t, height>{});
   for (; r + 4 <= rows; r += 4) f(r, std::integral_constant<std::size_t, 4>{});
-  for (; r < rows; ++r) f(r, std::integral_constant<std::size_t, 1>{});
+  for (; r + 2 <= rows; r += 2) f(r, std::integral_constant<std::size_t, 2>{});
+  if (r < rows) f(r, std::integral_constant<std::size_t, 1>{});
 }
 
 /// One block of rows by the panels [first, last).

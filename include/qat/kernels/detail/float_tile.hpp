@@ -33,7 +33,8 @@ void float_tile(const float* a, std::ptrdiff_t a_stride, const float* b, std::pt
                 std::size_t depth, float* y, std::ptrdiff_t y_stride, bool continues) {
   using batch = core::float_batch<Arch>;
   constexpr std::size_t lanes = core::lane_count<Arch>;
-  constexpr std::size_t registers = 2;  // of columns: two loads feed 2 * Rows multiply-adds
+  // Of columns: two loads feed 2 * Rows multiply-adds; few rows need more, to have chains enough for the latency.
+  constexpr std::size_t registers = Rows < 4 ? panel_cols / lanes : 2;
   using core::detail::repeat;
   for (std::size_t c = 0; c < panel_cols; c += registers * lanes) {
     batch sum[Rows][registers];

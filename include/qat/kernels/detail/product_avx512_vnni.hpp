@@ -50,6 +50,8 @@ QAT_INLINE int32x16 dot_bytes(int32x16 sums, int32x16 unsigned_bytes, int32x16 s
 template <int Bits>
 struct lanes {
   using sums = int32x16;
+  using partial = int32x16;
+  static constexpr std::size_t partial_pieces = 0;
   using piece = uint32x16;
   using weights = int32x16;
   using codes = int32x16;

@@ -18,6 +18,9 @@ using int16x16 = std::int16_t __attribute__((vector_size(32)));
 using char8x32 = char __attribute__((vector_size(32)));
 using float32x8 = float __attribute__((vector_size(32)));
 
+using int32x4 = std::int32_t __attribute__((vector_size(16)));
+using char8x16 = char __attribute__((vector_size(16)));
+using int8x16 = std::int8_t __attribute__((vector_size(16)));
 using uint8x16 = std::uint8_t __attribute__((vector_size(16)));
 
 }  // namespace qat::detail

@@ -1,7 +1,9 @@
 // The tile kernel of the products of codes, included once in each target region, inside the region's namespace, after its
 // `lanes<Bits>`: 16 columns of one row in registers.
 //
-//   sums      accumulators of one block: start(int32), dot(sums, weights, codes), add(sums, sums)
+//   sums      accumulators of one block: start(int32), add(sums, sums)
+//   partial   what dot(partial, weights, codes) adds to: sums, if partial_pieces is 0; else narrower accumulators that hold
+//             the products of that many pieces: start_partial(), add_partial(sums, partial)
 //   piece     64 bytes of weights: load_piece(pointer); keep(piece) makes the compiler hold it in a register
 //   weights   field F of a piece: field<F>(piece); if has_fields_in_place, field_in_place<F>(piece) is 2^(Bits F) times as
 //             large, and divide<Shift>(sums) takes the factor back
@@ -11,7 +13,7 @@
 
 /// Multiplies field F of one piece of each of NB blocks by the codes of MR rows, then the fields after it.
 template <int Bits, std::size_t MR, std::size_t NB, int Field>
-QAT_INLINE void multiply_fields(typename lanes<Bits>::sums (&sums)[MR][NB],
+QAT_INLINE void multiply_fields(typename lanes<Bits>::partial (&sums)[MR][NB],
                                 const typename lanes<Bits>::piece (&pieces)[NB],
                                 const std::int8_t* const (&x)[MR], std::size_t k) {
   using L = lanes<Bits>;
@@ -29,7 +31,7 @@ QAT_INLINE void multiply_fields(typename lanes<Bits>::sums (&sums)[MR][NB],
 
 /// Multiplies one piece of each of NB blocks by the codes of MR rows.
 template <int Bits, std::size_t MR, std::size_t NB>
-QAT_INLINE void multiply_piece(typename lanes<Bits>::sums (&sums)[MR][NB],
+QAT_INLINE void multiply_piece(typename lanes<Bits>::partial (&sums)[MR][NB],
                                const std::uint8_t* piece, std::size_t block_bytes,
                                const std::int8_t* const (&x)[MR], std::size_t k) {
   using L = lanes<Bits>;
@@ -104,6 +106,37 @@ QAT_INLINE void stream_pieces(typename lanes<Bits>::sums (&sums)[MR][NB],
   }
 }
 
+/// Accumulates whole pieces of codes [k, end). `piece` and `k` move along.
+template <int Bits, std::size_t MR, std::size_t NB>
+QAT_INLINE void multiply_pieces(typename lanes<Bits>::sums (&sums)[MR][NB],
+                                const std::uint8_t*& piece, std::size_t block_bytes,
+                                const std::int8_t* const (&x)[MR], std::size_t& k,
+                                std::size_t end) {
+  using L = lanes<Bits>;
+  constexpr std::size_t depth = piece_depth<Bits>;
+  if constexpr (L::partial_pieces == 0) {
+    for (; k < end; k += depth, piece += piece_bytes)
+      multiply_piece<Bits, MR, NB>(sums, piece, block_bytes, x, k);
+  } else {
+    while (k < end) {
+      const std::size_t stop =
+          end - k < L::partial_pieces * depth ? end : k + L::partial_pieces * depth;
+      typename L::partial partial[MR][NB];
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < MR; ++r)
+#pragma GCC unroll 4
+        for (std::size_t b = 0; b < NB; ++b) partial[r][b] = L::start_partial();
+      for (; k < stop; k += depth, piece += piece_bytes)
+        multiply_piece<Bits, MR, NB>(partial, piece, block_bytes, x, k);
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < MR; ++r)
+#pragma GCC unroll 4
+        for (std::size_t b = 0; b < NB; ++b)
+          sums[r][b] = L::add_partial(sums[r][b], partial[r][b]);
+    }
+  }
+}
+
 /// Accumulates one group of `length` codes into `sums`; reads exactly `length` codes of each row.
 template <int Bits, std::size_t MR, std::size_t NB>
 QAT_INLINE void accumulate_group(typename lanes<Bits>::sums (&sums)[MR][NB],
@@ -117,9 +150,7 @@ QAT_INLINE void accumulate_group(typename lanes<Bits>::sums (&sums)[MR][NB],
     stream_pieces<Bits, MR, NB>(sums, piece, block_bytes, x, k, end);
     k = end;
   } else {
-    for (; k < end; k += depth, piece += piece_bytes) {
-      multiply_piece<Bits, MR, NB>(sums, piece, block_bytes, x, k);
-    }
+    multiply_pieces<Bits, MR, NB>(sums, piece, block_bytes, x, k, end);
   }
   const std::size_t rest = length % depth;
   if (rest != 0) {  // the row may end at the end of a page
@@ -130,7 +161,8 @@ QAT_INLINE void accumulate_group(typename lanes<Bits>::sums (&sums)[MR][NB],
       __builtin_memcpy(tail[r], x[r] + k, rest);
       tails[r] = tail[r];
     }
-    multiply_piece<Bits, MR, NB>(sums, piece, block_bytes, tails, 0);
+    k = 0;
+    multiply_pieces<Bits, MR, NB>(sums, piece, block_bytes, tails, k, depth);
   }
 }
 
