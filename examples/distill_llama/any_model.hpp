@@ -38,7 +38,7 @@ class AnyModel {
 
   /// done(sequences scored) after each batch; it may throw to stop.
   [[nodiscard]] virtual std::vector<qat::eval::sequence_score> score(
-      const teacher_model* teacher, const qat::eval::sequences& all,
+      qat::eval::TeacherStates* teacher, const qat::eval::sequences& all,
       qat::core::executor_reference executor,
       const std::function<void(std::size_t)>& done) const = 0;
 

@@ -38,12 +38,13 @@ void evaluate(const evaluate_options& options) {
   if (all.empty()) throw UsageError(options.text + ": has nothing to predict");
 
   std::optional<parameters> teacher_parameters;
-  std::optional<teacher_model> teacher;
+  std::optional<teacher_model> frozen;
+  std::optional<qat::eval::TeacherStates> teacher;
   if (!options.teacher.empty()) {
     teacher_parameters = qat::llama::load_parameters(options.teacher, access_of(common));
     if (teacher_parameters->config.vocabulary != opened.config().vocabulary)
       throw UsageError("the teacher has another vocabulary than the model");
-    teacher.emplace(*teacher_parameters, threads);
+    teacher.emplace(frozen.emplace(*teacher_parameters, threads), 0);  // asked once
   }
   const double begun = seconds();
   Progress progress("evaluate", "sequences", all.size());

@@ -44,7 +44,7 @@ QAT_COMPILED_HERE template void attend<float, core::default_arch>(const matrix_v
                                                                   std::size_t,
                                                                   const attention_memory<float>&,
                                                                   float, const matrix_view<float>&,
-                                                                  float*);
+                                                                  float*, query_positions);
 QAT_COMPILED_HERE template void
 float_product<float, const core::executor_reference&, core::default_arch>(
     const core::executor_reference&, const matrix_view<const float>&, const float_panels<float>&,

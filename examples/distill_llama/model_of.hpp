@@ -25,7 +25,7 @@ class ModelOf final : public AnyModel {
       : model_(std::shared_ptr<const void>(), &model) {}
 
   [[nodiscard]] std::vector<qat::eval::sequence_score> score(
-      const teacher_model* teacher, const qat::eval::sequences& all,
+      qat::eval::TeacherStates* teacher, const qat::eval::sequences& all,
       qat::core::executor_reference executor,
       const std::function<void(std::size_t)>& done) const override {
     return qat::eval::score_sequences(*model_, teacher, std::span(all), executor, done);

@@ -109,6 +109,7 @@ Teacher::Teacher(const std::string& given, const std::string& tokenizer_path,
                                  });
   hash = qat::io::hexadecimal(all.digest());
   model = std::make_unique<teacher_model>(numbers, executor);
+  states = std::make_unique<qat::eval::TeacherStates>(*model);
 }
 
 std::unique_ptr<AnyModel> Teacher::any() const {

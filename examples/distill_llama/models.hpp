@@ -59,6 +59,7 @@ struct Teacher {
   std::string tokenizer_json;  ///< empty where the tokenizer is of another form
   parameters numbers;
   std::unique_ptr<teacher_model> model;
+  std::unique_ptr<qat::eval::TeacherStates> states;  ///< of the model, for comparisons
   std::optional<qat::io::Tokenizer> tokenizer;
   std::string hash;
   std::uint64_t bytes = 0;  ///< of its tensors as stored

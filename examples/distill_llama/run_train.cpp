@@ -74,7 +74,7 @@ float Run::measured_rate(const distill::sequences& data, const distill::trainer_
       data.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(data.size(), 8)));
   const auto rounded = scheme_->make(teacher_.numbers, executor_, tables_);
   const double divergence =
-      qat::eval::mean_of(rounded->score(teacher_.model.get(), some, executor_, [](std::size_t) {
+      qat::eval::mean_of(rounded->score(teacher_.states.get(), some, executor_, [](std::size_t) {
       })).kl;
   const std::uint64_t tokens =
       t.rate.steps * t.batch * t.accumulation * length_of(options_, config());
@@ -113,7 +113,7 @@ void Run::train() {
   // Adds a line; KL.
   const auto validate = [&](std::uint64_t step, const AnyModel& student) {
     const auto score = qat::eval::mean_of(student.score(
-        teacher_.model.get(), validation, executor_, [](std::size_t) { stop_if_interrupted(); }));
+        teacher_.states.get(), validation, executor_, [](std::size_t) { stop_if_interrupted(); }));
     add({{"step", step},
          {"validation_kl", score.kl},
          {"validation_perplexity", score.perplexity()}});

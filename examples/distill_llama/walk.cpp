@@ -31,7 +31,7 @@ nlohmann::ordered_json summary(const std::vector<qat::eval::sequence_score>& sco
 }
 
 std::vector<qat::eval::sequence_score> scored(Run& run, const AnyModel& model,
-                                              const teacher_model* teacher,
+                                              qat::eval::TeacherStates* teacher,
                                               const qat::eval::sequences& all,
                                               const std::string& what) {
   const double begun = seconds();
@@ -65,7 +65,7 @@ interval kl_interval(const std::vector<qat::eval::sequence_score>& scores) {
 nlohmann::ordered_json score_baseline(Run& run, const std::string& scheme,
                                       const qat::eval::sequences& all) {
   const auto model = entry_for(scheme).make(run.teacher().numbers, run.executor(), run.tables());
-  return summary(scored(run, *model, run.teacher().model.get(), all, "baseline " + scheme),
+  return summary(scored(run, *model, run.teacher().states.get(), all, "baseline " + scheme),
                  storage_of(run.config(), entry_for(scheme), run.tables()));
 }
 
@@ -92,7 +92,7 @@ nlohmann::ordered_json compare(Run& run) {
     state = run.trained();
     student = run.scheme().make(state->parameters, run.executor(), run.tables());
   }
-  result["student"] = summary(scored(run, *student, run.teacher().model.get(), all, "student"),
+  result["student"] = summary(scored(run, *student, run.teacher().states.get(), all, "student"),
                               storage_of(run.config(), entry_for(scheme), run.tables()));
   const auto recovered = [&](const char* key) {
     const double baseline = result["baseline"][key], teacher_has = result["teacher"][key];

@@ -187,9 +187,9 @@ void pretrain(const options& o) {
     mean_loss += static_cast<double>(loss_value);
     if (state.step % o.save_every != 0 && state.step != o.steps) continue;
 
-    const auto scores = qat::eval::score_sequences(
-        model, static_cast<const qat::llama::Llama<qat::full_precision>*>(nullptr),
-        std::span<const std::vector<std::int32_t>>(validation), threads);
+    const auto scores =
+        qat::eval::score_sequences(model, static_cast<qat::eval::TeacherStates*>(nullptr),
+                                   std::span<const std::vector<std::int32_t>>(validation), threads);
     const qat::eval::score held = qat::eval::mean_of(scores);
     const std::uint64_t since = (state.step - 1) % o.save_every + 1;
     log += nlohmann::ordered_json{{"step", state.step},

@@ -12,28 +12,15 @@
 #include <type_traits>
 #include <vector>
 
+#include <tests/support/architectures.hpp>
+#include <tests/support/floats.hpp>
+
+using qat::testing::for_each_arch;
+using qat::testing::same;
+
 namespace {
 
 namespace core = qat::core;
-
-/// Calls body(arch) for every architecture of this translation unit; returns their names.
-template <class Body>
-std::string for_each_arch(Body&& body) {
-  std::string names;
-  xsimd::supported_architectures::for_each([&](auto arch) {
-    using Arch = decltype(arch);
-    if constexpr (!std::is_same_v<Arch,
-                                  xsimd::neon>) {  // 32-bit ARM flushes denormals: not supported
-      names += std::string(Arch::name()) + " ";
-      body(arch);
-    }
-  });
-  return names;
-}
-
-bool same(float a, float b) {
-  return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) || (a != a && b != b);
-}
 
 /// Random patterns, then special ones; `stream` makes independent operands.
 std::vector<float> corpus(std::uint64_t stream) {

@@ -17,28 +17,21 @@
 #include <type_traits>
 #include <vector>
 
+#include <tests/support/architectures.hpp>
+#include <tests/support/floats.hpp>
+
+using qat::testing::for_each_arch;
+using qat::testing::infinity;
+using qat::testing::largest;
+using qat::testing::not_a_number;
+using qat::testing::pattern;
+using qat::testing::same;
+
 namespace {
 
 namespace core = qat::core;
 
-constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
-constexpr float largest = std::numeric_limits<float>::max();
 constexpr float denorm = std::numeric_limits<float>::denorm_min();
-
-template <class Body>
-void for_each_arch(Body&& body) {
-  xsimd::supported_architectures::for_each([&](auto arch) {
-    if constexpr (!std::is_same_v<decltype(arch), xsimd::neon>) body(arch);
-  });
-}
-
-std::uint32_t bits(float x) {
-  return std::bit_cast<std::uint32_t>(x);
-}
-bool same(float a, float b) {
-  return bits(a) == bits(b) || (a != a && b != b);
-}
 
 /// |got - exact| in units of the distance of the floats around `exact`; infinite where a NaN, an infinity or a zero result
 /// is missing or unexpected.
@@ -222,9 +215,9 @@ TEST_CASE("elementary: every architecture gives the bits of the scalar") {
 TEST_CASE("elementary: one hash on every compiler and flag and instruction set") {
   std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a over the patterns, any NaN as one
   const auto add = [&](float x) {
-    const std::uint32_t pattern = x != x ? 0x7fc00000u : bits(x);
+    const std::uint32_t word = x != x ? 0x7fc00000u : pattern(x);
     for (int shift = 0; shift < 32; shift += 8)
-      hash = (hash ^ ((pattern >> shift) & 0xffu)) * 0x100000001b3u;
+      hash = (hash ^ ((word >> shift) & 0xffu)) * 0x100000001b3u;
   };
   for (float x : corpus()) {
     add(core::exp(x));
@@ -243,7 +236,7 @@ TEST_CASE("exp: special values") {
   CHECK(core::exp(0.0f) == 1.0f);
   CHECK(core::exp(-0.0f) == 1.0f);
   CHECK(core::exp(infinity) == infinity);
-  CHECK(bits(core::exp(-infinity)) == bits(0.0f));
+  CHECK(pattern(core::exp(-infinity)) == pattern(0.0f));
   CHECK(std::isnan(core::exp(not_a_number)));
   CHECK(std::isnan(core::exp(-not_a_number)));
   CHECK(core::exp(88.72283f) < infinity);
@@ -256,7 +249,7 @@ TEST_CASE("exp: special values") {
 }
 
 TEST_CASE("log: special values") {
-  CHECK(bits(core::log(1.0f)) == bits(0.0f));
+  CHECK(pattern(core::log(1.0f)) == pattern(0.0f));
   CHECK(core::log(0.0f) == -infinity);
   CHECK(core::log(-0.0f) == -infinity);
   CHECK(core::log(infinity) == infinity);
@@ -269,8 +262,8 @@ TEST_CASE("log: special values") {
 }
 
 TEST_CASE("sin and cos: special values") {
-  CHECK(bits(core::sin(0.0f)) == bits(0.0f));
-  CHECK(bits(core::sin(-0.0f)) == bits(-0.0f));
+  CHECK(pattern(core::sin(0.0f)) == pattern(0.0f));
+  CHECK(pattern(core::sin(-0.0f)) == pattern(-0.0f));
   CHECK(core::cos(0.0f) == 1.0f);
   CHECK(core::sin(denorm) == denorm);
   CHECK(core::sin(-denorm) == -denorm);
@@ -285,7 +278,7 @@ TEST_CASE("sin and cos: angles on both sides of the change of reduction are as g
   double worst = 0.0;
   for (std::uint32_t offset = 0; offset < 200000; ++offset)
     for (std::uint32_t sign : {0u, 0x80000000u}) {
-      const float x = std::bit_cast<float>((bits(0x1p20f) - 100000u + offset) | sign);
+      const float x = std::bit_cast<float>((pattern(0x1p20f) - 100000u + offset) | sign);
       worst = std::max(worst, ulp_error(core::sin(x), std::sin(static_cast<double>(x))));
       worst = std::max(worst, ulp_error(core::cos(x), std::cos(static_cast<double>(x))));
     }
@@ -296,7 +289,7 @@ TEST_CASE("rsqrt: is one rounded root and one rounded division") {
   CHECK(core::rsqrt(4.0f) == 0.5f);
   CHECK(core::rsqrt(0.0f) == infinity);
   CHECK(core::rsqrt(-0.0f) == -infinity);
-  CHECK(bits(core::rsqrt(infinity)) == bits(0.0f));
+  CHECK(pattern(core::rsqrt(infinity)) == pattern(0.0f));
   CHECK(std::isnan(core::rsqrt(-1.0f)));
   CHECK(std::isnan(core::rsqrt(not_a_number)));
   for (std::uint64_t i = 0; i < 1000; ++i) {

@@ -8,23 +8,19 @@
 #include <cstdint>
 #include <limits>
 
+#include <tests/support/floats.hpp>
+
+using qat::testing::infinity;
+using qat::testing::largest;
+using qat::testing::not_a_number;
+using qat::testing::pattern;
+using qat::testing::same;
+
 namespace {
 
 using qat::core::random_bits;
 
-constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 constexpr float denorm = std::numeric_limits<float>::denorm_min();
-constexpr float largest = std::numeric_limits<float>::max();
-
-std::uint32_t bits(float x) {
-  return std::bit_cast<std::uint32_t>(x);
-}
-
-/// Equal bits, or both NaN.
-bool same(float a, float b) {
-  return bits(a) == bits(b) || (a != a && b != b);
-}
 
 /// Counts the triples on which the emulation, the hardware path and std::fma disagree; reports the first.
 struct disagreements {
@@ -84,7 +80,7 @@ TEST_CASE("fma: cancellation leaves the exact rest of the product") {
     const float a = compose(random_bits(3, 0, i), static_cast<int>(random_bits(3, 3, i) % 40) - 20);
     const float b = compose(random_bits(3, 1, i), static_cast<int>(random_bits(3, 4, i) % 40) - 20);
     const std::uint32_t steps = random_bits(3, 2, i) % 5;  // -2 .. 2 ulp beside the rounded product
-    wrong.check(a, b, -std::bit_cast<float>(bits(qat::core::product(a, b)) + steps - 2u));
+    wrong.check(a, b, -std::bit_cast<float>(pattern(qat::core::product(a, b)) + steps - 2u));
   }
   CHECK(wrong.count == 0);
   const float e =
@@ -151,9 +147,9 @@ TEST_CASE("fma: special operands follow IEEE 754") {
     for (float b : specials)
       for (float c : specials) wrong.check(a, b, c);
   CHECK(wrong.count == 0);
-  CHECK(bits(qat::core::fma(0.0f, -1.0f, 0.0f)) == bits(0.0f));
-  CHECK(bits(qat::core::fma(0.0f, -1.0f, -0.0f)) == bits(-0.0f));
-  CHECK(bits(qat::core::detail::fma_emulated(0.0f, -1.0f, -0.0f)) == bits(-0.0f));
+  CHECK(pattern(qat::core::fma(0.0f, -1.0f, 0.0f)) == pattern(0.0f));
+  CHECK(pattern(qat::core::fma(0.0f, -1.0f, -0.0f)) == pattern(-0.0f));
+  CHECK(pattern(qat::core::detail::fma_emulated(0.0f, -1.0f, -0.0f)) == pattern(-0.0f));
   CHECK(qat::core::detail::fma_emulated(largest, 2.0f, -largest) ==
         largest);  // the product alone overflows
   CHECK(qat::core::detail::fma_emulated(largest, 2.0f, largest) == infinity);
@@ -181,7 +177,7 @@ TEST_CASE("product: is not fused into a neighbouring sum") {
 }
 
 TEST_CASE("opaque: keeps every bit") {
-  for (std::uint32_t pattern :
+  for (std::uint32_t word :
        {0u, 0x80000000u, 1u, 0x7f800000u, 0x7fc00123u, 0xffffffffu, 0x3f800001u})
-    CHECK(bits(qat::core::opaque(std::bit_cast<float>(pattern))) == pattern);
+    CHECK(pattern(qat::core::opaque(std::bit_cast<float>(word))) == word);
 }

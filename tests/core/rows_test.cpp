@@ -13,32 +13,18 @@
 #include <type_traits>
 #include <vector>
 
+#include <tests/support/architectures.hpp>
+#include <tests/support/floats.hpp>
+
+using qat::testing::for_each_arch;
+using qat::testing::infinity;
+using qat::testing::not_a_number;
+using qat::testing::pattern;
+using qat::testing::same;
+
 namespace {
 
 namespace core = qat::core;
-
-constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
-
-template <class Body>
-std::string for_each_arch(Body&& body) {
-  std::string names;
-  xsimd::supported_architectures::for_each([&](auto arch) {
-    using Arch = decltype(arch);
-    if constexpr (!std::is_same_v<Arch, xsimd::neon>) {
-      names += std::string(Arch::name()) + " ";
-      body(arch);
-    }
-  });
-  return names;
-}
-
-std::uint32_t bits(float x) {
-  return std::bit_cast<std::uint32_t>(x);
-}
-bool same(float a, float b) {
-  return bits(a) == bits(b) || (a != a && b != b);
-}
 
 /// Sign and mantissa random, exponents within a factor of 2^8.
 std::vector<float> random_row(std::size_t n, std::uint64_t stream) {
@@ -58,7 +44,7 @@ struct hash {
   std::uint64_t value = 0xcbf29ce484222325u;
   void add(float x) {
     for (int shift = 0; shift < 32; shift += 8)
-      value = (value ^ ((bits(x) >> shift) & 0xffu)) * 0x100000001b3u;
+      value = (value ^ ((pattern(x) >> shift) & 0xffu)) * 0x100000001b3u;
   }
 };
 
@@ -81,11 +67,14 @@ TEST_CASE("rows: every reduction has the bits of the oracle for all sizes and al
         const float* q = y.data() + offset;
         const core::row_bounds got = core::bounds<Arch>(p, n),
                                expected = core::oracle::bounds(p, n);
-        if (bits(core::absmax<Arch>(p, n)) != bits(core::oracle::absmax(p, n))) ++wrong;
-        if (bits(got.low) != bits(expected.low) || bits(got.high) != bits(expected.high)) ++wrong;
-        if (bits(core::sum<Arch>(p, n)) != bits(core::oracle::sum(p, n))) ++wrong;
-        if (bits(core::dot<Arch>(p, q, n)) != bits(core::oracle::dot(p, q, n))) ++wrong;
-        if (bits(core::sum_of_squares<Arch>(p, n)) != bits(core::oracle::sum_of_squares(p, n)))
+        if (pattern(core::absmax<Arch>(p, n)) != pattern(core::oracle::absmax(p, n))) ++wrong;
+        if (pattern(got.low) != pattern(expected.low) ||
+            pattern(got.high) != pattern(expected.high))
+          ++wrong;
+        if (pattern(core::sum<Arch>(p, n)) != pattern(core::oracle::sum(p, n))) ++wrong;
+        if (pattern(core::dot<Arch>(p, q, n)) != pattern(core::oracle::dot(p, q, n))) ++wrong;
+        if (pattern(core::sum_of_squares<Arch>(p, n)) !=
+            pattern(core::oracle::sum_of_squares(p, n)))
           ++wrong;
         if (n != 0 && !std::isfinite(core::sum<Arch>(p, n))) ++wrong;
       }
@@ -163,15 +152,15 @@ TEST_CASE("rows: empty rows and zeros have the documented results") {
     const std::string name = Arch::name();
     CAPTURE(name);
     const float negative_zero[3] = {-0.0f, -0.0f, -0.0f};
-    CHECK(bits(core::absmax<Arch>(nullptr, 0)) == 0u);
-    CHECK(bits(core::sum<Arch>(nullptr, 0)) == 0u);
-    CHECK(bits(core::dot<Arch>(nullptr, nullptr, 0)) == 0u);
-    CHECK(bits(core::sum_of_squares<Arch>(nullptr, 0)) == 0u);
+    CHECK(pattern(core::absmax<Arch>(nullptr, 0)) == 0u);
+    CHECK(pattern(core::sum<Arch>(nullptr, 0)) == 0u);
+    CHECK(pattern(core::dot<Arch>(nullptr, nullptr, 0)) == 0u);
+    CHECK(pattern(core::sum_of_squares<Arch>(nullptr, 0)) == 0u);
     CHECK(core::bounds<Arch>(nullptr, 0).low == infinity);
     CHECK(core::bounds<Arch>(nullptr, 0).high == -infinity);
-    CHECK(bits(core::absmax<Arch>(negative_zero, 3)) == 0u);
-    CHECK(bits(core::sum<Arch>(negative_zero, 3)) == 0u);
-    CHECK(bits(core::bounds<Arch>(negative_zero, 3).high) == bits(-0.0f));
+    CHECK(pattern(core::absmax<Arch>(negative_zero, 3)) == 0u);
+    CHECK(pattern(core::sum<Arch>(negative_zero, 3)) == 0u);
+    CHECK(pattern(core::bounds<Arch>(negative_zero, 3).high) == pattern(-0.0f));
     const float denormals[3] = {0x1p-149f, -0x1p-148f, 0.0f};
     CHECK(core::absmax<Arch>(denormals, 3) == 0x1p-148f);
     CHECK(core::sum<Arch>(denormals, 3) == -0x1p-149f);

@@ -14,6 +14,7 @@
 
 #include <nlohmann/json.hpp>
 #include <tests/support/golden.hpp>
+#include <tests/support/hashed_llama.hpp>
 #include <tests/support/inputs.hpp>
 #include <tests/support/llamas.hpp>
 
@@ -24,23 +25,6 @@ using namespace qat::testing;  // the names of tests/support; nothing of the lib
 using qat::llama::llama_parameters;
 
 namespace {
-
-/// The weights of tests/golden/make_llama_logits.py.
-llama_parameters<float> hashed_parameters(const qat::llama::llama_config& config) {
-  llama_parameters<float> parameters(config);
-  std::uint32_t index = 0;
-  qat::llama::for_each_parameter(parameters, [&](const std::string& name, qat::Tensor<float>& t) {
-    ++index;
-    const bool norm = name.find("norm") != std::string::npos;
-    const float unit = !norm && name.find("embed") != std::string::npos ? 0x1p-11f : 0x1p-13f;
-    for (std::size_t i = 0; i < t.size(); ++i) {
-      const auto hash = mixed((index << 20) + static_cast<std::uint32_t>(i));
-      const float n = static_cast<float>(static_cast<int>(hash >> 20) - 2048);
-      t.data()[i] = norm ? 1.0f + n * unit : n * unit;
-    }
-  });
-  return parameters;
-}
 
 template <class T>
 std::vector<T> numbers_of(const std::string& field) {
@@ -87,8 +71,9 @@ TEST_CASE("Llama: logits of every variant of a config are those of transformers"
       parameters = qat::llama::load_parameters(path->substr(0, path->rfind('/')));
     } else {
       const auto json = nlohmann::json::parse(line[2]);
-      parameters = hashed_parameters(
-          qat::llama::config_from_hugging_face(qat::io::JsonField(json, line[0])));
+      parameters =
+          hashed_parameters(qat::llama::config_from_hugging_face(qat::io::JsonField(json, line[0])),
+                            0x1p-13f);  // as make_llama_logits.py
     }
     const auto prompt = numbers_of<std::int32_t>(line[3]);
     const auto positions = numbers_of<std::size_t>(line[4]);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <tests/support/golden.hpp>
+#include <tests/support/hashed_llama.hpp>
 
 /// \file
 /// Three steps of distillation against torch: losses, gradient norms, rates, weights and moments, each within a bound that
@@ -22,22 +23,17 @@ using namespace qat::testing;  // the names of tests/support; nothing of the lib
 
 namespace {
 
-/// The weights of make_trajectory.py.
-qat::llama::llama_parameters<float> hashed_parameters(const qat::llama::llama_config& config,
-                                                      bool outliers) {
-  qat::llama::llama_parameters<float> parameters(config);
+/// The weights of make_trajectory.py; `outliers` in every 37th element of a layer.
+qat::llama::llama_parameters<float> parameters_of(const qat::llama::llama_config& config,
+                                                  bool outliers) {
+  auto parameters = hashed_parameters(config, 0x1p-12f);
   std::uint32_t index = 0;
   qat::llama::for_each_parameter(parameters, [&](const std::string& name, qat::Tensor<float>& t) {
     ++index;
-    const bool norm = name.find("norm") != std::string::npos;
-    const float unit = name.find("embed") != std::string::npos ? 0x1p-11f : 0x1p-12f;
-    for (std::size_t i = 0; i < t.size(); ++i) {
-      const auto hash = mixed((index << 20) + static_cast<std::uint32_t>(i));
-      const float n = static_cast<float>(static_cast<int>(hash >> 20) - 2048);
-      float& w = t.data()[i];
-      w = norm ? 1.0f + n * 0x1p-13f : n * unit;
-      if (outliers && name.ends_with("_proj.weight") && i % 37 == 5)
-        w = std::copysign(1.5f + std::abs(n) * 0x1p-11f, n);
+    if (!outliers || !name.ends_with("_proj.weight")) return;
+    for (std::size_t i = 5; i < t.size(); i += 37) {
+      const float n = hashed_integer(index, i);
+      t.data()[i] = std::copysign(1.5f + std::abs(n) * 0x1p-11f, n);
     }
   });
   return parameters;
@@ -105,17 +101,17 @@ void check_step(const std::string& name, std::uint64_t step, const step_sample& 
 template <class Weight>
 void check_trajectory(const std::string& name, const trainer_options& options, bool tied,
                       bool outliers) {
-  const auto initial = hashed_parameters({.vocabulary = 29,
-                                          .hidden = 16,
-                                          .intermediate = 24,
-                                          .layers = 2,
-                                          .heads = 4,
-                                          .kv_heads = 2,
-                                          .head_size = 4,
-                                          .context = 16,
-                                          .rms_epsilon = 1e-5f,
-                                          .tied_head = tied},
-                                         outliers);
+  const auto initial = parameters_of({.vocabulary = 29,
+                                      .hidden = 16,
+                                      .intermediate = 24,
+                                      .layers = 2,
+                                      .heads = 4,
+                                      .kv_heads = 2,
+                                      .head_size = 4,
+                                      .context = 16,
+                                      .rms_epsilon = 1e-5f,
+                                      .tied_head = tied},
+                                     outliers);
   auto teacher_numbers = initial;
   const qat::llama::Llama<qat::full_precision> teacher(teacher_numbers, {});
   training_state state(initial);

@@ -4,7 +4,7 @@
 Codes and scales are computed in fp32 (absmax / qmax, product with 1 / scale, rounded to nearest even); all else in double
 from them, so that the numbers are exact beside an fp32 implementation. Lines: case | tensor | values | sizes, fp32 as
 hexadecimal patterns; a size is the sum of the absolute values of the terms whose sum the value is: what roundings are
-relative to. Inputs come from a hash, which layers_test.cpp has too. Needs torch from PyPI.
+relative to. Inputs come from a hash, which torch_layers_test.cpp has too. Needs torch and numpy from PyPI.
 """
 import math
 import os
@@ -12,21 +12,15 @@ import os
 import numpy as np
 import torch
 
+from hashed import hashed_integers
+
 out = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "layers.txt"), "w")
 out.write(f"# By make_layers.py with torch {torch.__version__.split('+')[0]}: case | tensor | values | sizes (fp32 patterns)\n")
 
 
-def mixed(x):
-    x = x.astype(np.uint64)
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-        x = ((x ^ (x >> np.uint64(shift))) * np.uint64(factor)) & np.uint64(0xFFFFFFFF)
-    return x ^ (x >> np.uint64(16))
-
-
 def drawn(index, *shape):
     """(hash(2^20 index + i) / 2^20 - 2048) / 1024, in [-2, 2)."""
-    n = (mixed(np.arange(math.prod(shape)) + (index << 20)) >> np.uint64(20)).astype(np.float64) - 2048
-    return torch.tensor((n / 1024).reshape(shape))
+    return torch.tensor((hashed_integers(index, shape) / 1024).reshape(shape))
 
 
 def patterns(t):

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 import transformers
 
+from hashed import hashed_values, mixed
+
 torch.set_num_threads(1)
 here = os.path.dirname(os.path.abspath(__file__))
 layer_names = ["input_layernorm.weight", "self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight",
@@ -20,23 +22,8 @@ layer_names = ["input_layernorm.weight", "self_attn.q_proj.weight", "self_attn.k
                "post_attention_layernorm.weight", "mlp.gate_proj.weight", "mlp.up_proj.weight", "mlp.down_proj.weight"]
 
 
-def mixed(x):
-    """A 32-bit hash of an array of integers."""
-    x = x.astype(np.uint64)
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-        x = ((x ^ (x >> np.uint64(shift))) * np.uint64(factor)) & np.uint64(0xFFFFFFFF)
-    return x ^ (x >> np.uint64(16))
-
-
 def weights(index, name, shape):
-    """Element i of tensor `index`: n = hash(2^20 index + i) / 2^20 - 2048; 1 + n / 2^13 for norms, n / 2^11 for the embedding,
-    else n / 2^13."""
-    n = (mixed(np.arange(np.prod(shape)) + (index << 20)) >> np.uint64(20)).astype(np.float64) - 2048
-    if "norm" in name:
-        values = 1 + n / 2**13
-    else:
-        values = n / (2**11 if "embed" in name else 2**13)
-    return torch.tensor(values.reshape(shape).astype(np.float32))
+    return torch.tensor(hashed_values(index, name, shape, 2.0**-13).reshape(shape).astype(np.float32))
 
 
 def fill(model):
@@ -50,7 +37,7 @@ def fill(model):
         for name in names:
             if name in parameters:
                 index += 1
-                parameters[name].copy_(weights(index, name, tuple(parameters[name].shape)))
+                parameters[name].copy_(weights(index, name, parameters[name].shape))
     assert index == len(parameters), sorted(parameters)
 
 

@@ -24,6 +24,8 @@ import os
 import numpy as np
 import torch
 
+from hashed import hashed_integers, hashed_values, mixed
+
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 E = 2.0**-24
@@ -37,19 +39,11 @@ CASES = {
 }
 
 
-def mixed(x):
-    x = np.asarray(x).astype(np.uint64)
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-        x = ((x ^ (x >> np.uint64(shift))) * np.uint64(factor)) & np.uint64(0xFFFFFFFF)
-    return x ^ (x >> np.uint64(16))
-
-
 def drawn(index, name, shape, outliers):
-    """n = hash(2^20 index + i) / 2^20 - 2048: 1 + n / 2^13 for norms, n / 2^11 for the embedding, else n / 2^12; with outliers
-    every 37th element of a layer is 1.5 + |n| / 2^11, negative where n is."""
-    n = (mixed(np.arange(math.prod(shape)) + (index << 20)) >> np.uint64(20)).astype(np.float64) - 2048
-    values = 1 + n / 2**13 if "norm" in name else n / (2**11 if "embed" in name else 2**12)
+    """hashed_values with unit 2^-12; with outliers every 37th element of a layer is 1.5 + |n| / 2^11, negative where n is."""
+    values = hashed_values(index, name, shape, 2.0**-12)
     if outliers and name.endswith("_proj.weight"):
+        n = hashed_integers(index, shape)
         far = np.arange(n.size) % 37 == 5
         values[far] = (np.where(n < 0, -1.0, 1.0) * (1.5 + np.abs(n) / 2**11))[far]
     return torch.tensor(values.reshape(shape))

@@ -75,6 +75,28 @@ TEST_CASE("attention: every row follows the definition and no row sees the futur
     }
 }
 
+TEST_CASE("attention: heads at one position follow the definition each") {
+  constexpr std::size_t width = 24, positions = 70;
+  const auto k = uniform_floats(2, positions * width), v = uniform_floats(3, positions * width);
+  const memory_of<float> memory(k, v, positions, width);
+  for (const std::size_t heads : {1u, 2u, 3u, 7u, 13u})
+    for (const std::size_t position : {0u, 31u, 69u}) {
+      INFO(heads << " heads at position " << position);
+      const auto q = uniform_floats(1, heads * width, 3.0f);
+      std::vector<float> out(heads * width + 1, 4.0f);
+      std::vector<float> scratch(qat::attention_scratch(position + 1, width) + 1, 4.0f);
+      qat::attend<float>({q.data(), heads, width}, position, memory.view(), 0.25f,
+                         {out.data(), heads, width}, scratch.data(), qat::query_positions::equal);
+      CHECK(out.back() == 4.0f);
+      CHECK(scratch.back() == 4.0f);
+      for (std::size_t h = 0; h < heads; ++h) {
+        const auto expected = definition(q.data() + h * width, k, v, position, width, 0.25f);
+        REQUIRE(std::equal(expected.begin(), expected.end(),
+                           out.begin() + static_cast<std::ptrdiff_t>(h * width)));
+      }
+    }
+}
+
 TEST_CASE("attention: token by token has the bits of all at once") {
   constexpr std::size_t width = 24, positions = 70;
   constexpr std::size_t n = positions * width;

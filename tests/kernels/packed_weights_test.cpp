@@ -94,6 +94,14 @@ TEST_CASE("PackedWeights: code returns every code that was packed") {
         for (std::size_t i = 0; i < n; ++i)
           for (std::size_t j = 0; j < k; ++j) good = good && weights.code(i, j) == codes[i * k + j];
         CHECK(good);
+        // Rows with gaps take another way to the same bytes.
+        std::vector<std::int8_t> columns(n * k);
+        for (std::size_t i = 0; i < n; ++i)
+          for (std::size_t j = 0; j < k; ++j) columns[j * n + i] = codes[i * k + j];
+        const PackedWeights<W> transposed(
+            matrix_view<const std::int8_t>(columns.data(), n, k, 1, static_cast<std::ptrdiff_t>(n)),
+            std::vector<float>(parameter_count<W>(n, k), 1.0f));
+        CHECK(std::ranges::equal(transposed.pieces(), weights.pieces()));
         CHECK(weights.pieces().size() == (n + 15) / 16 * weights.shape().pieces * 64);
         CHECK(reinterpret_cast<std::uintptr_t>(weights.pieces().data()) % 64 == 0);
         CHECK(reinterpret_cast<std::uintptr_t>(weights.scales().data()) % 64 == 0);

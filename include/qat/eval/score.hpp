@@ -1,6 +1,7 @@
 #pragma once
 
 #include <qat/eval/protocol.hpp>
+#include <qat/eval/teacher_states.hpp>
 #include <qat/kernels/arithmetic.hpp>
 #include <qat/llama/model.hpp>
 #include <qat/tensor/workspace.hpp>
@@ -67,10 +68,10 @@ inline constexpr std::size_t batch_tokens = 1024;
 /// Shapes    sequences of at most context + 1 tokens, of which the last is only predicted.
 /// Error     a term has the bits of cross_entropy and kl_divergence whatever is scored with it; sums in double, in order.
 /// Throws    as Llama::forward.
-/// Cost      one forward pass of each model.
+/// Cost      one forward pass of the model, and of the teacher where it does not remember the sequences.
 template <class Scheme, class Done>
 std::vector<sequence_score> score_sequences(const llama::Llama<Scheme>& model,
-                                            const llama::Llama<full_precision>* teacher,
+                                            TeacherStates* teacher,
                                             std::span<const std::vector<std::int32_t>> all,
                                             core::executor_reference executor, Done&& done) {
   std::vector<sequence_score> scores(all.size());
@@ -106,10 +107,10 @@ std::vector<sequence_score> score_sequences(const llama::Llama<Scheme>& model,
                                         std::span<float>(nll)));
         return;
       }
-      const Variable<float> wanted = teacher->forward(tape, batch);
+      const Variable<float> wanted = teacher->of(tape, batch);
       const std::size_t vocabulary = model.config().vocabulary;
       qat::detail::for_divergences<float, core::default_arch>(
-          tape, hidden.value, model.head(tape), wanted.value, teacher->head(tape),
+          tape, hidden.value, model.head(tape), wanted.value, teacher->model().head(tape),
           [&](std::size_t r, const float* ours, const float* theirs, auto&& divergence) {
             const auto best = [&](const float* z) {
               return std::max_element(z, z + vocabulary) - z;
@@ -140,7 +141,7 @@ std::vector<sequence_score> score_sequences(const llama::Llama<Scheme>& model,
 
 template <scheme_like Scheme>
 std::vector<sequence_score> score_sequences(const llama::Llama<Scheme>& model,
-                                            const llama::Llama<full_precision>* teacher,
+                                            TeacherStates* teacher,
                                             std::span<const std::vector<std::int32_t>> all,
                                             core::executor_reference executor = {}) {
   return score_sequences(model, teacher, all, executor, [](std::size_t) {});

@@ -89,14 +89,14 @@ T softmax_weights(T* scores, std::size_t n, T scale) {
 
 namespace detail {
 
-/// Rows first .. first + Rows - 1 of attend.
+/// Rows row .. row + Rows - 1 of attend: row + r at position first + r step.
 template <std::size_t Rows, class T, class Arch>
-void attend_tile(const matrix_view<const T>& q, std::size_t first,
+void attend_tile(const matrix_view<const T>& q, std::size_t first, std::size_t step,
                  const attention_memory<T>& memory, T scale, const matrix_view<T>& out,
                  std::size_t row, T* scratch) {
   const std::size_t width = q.cols;
   const std::size_t padded = padded_to_panel(width);
-  const std::size_t last = first + Rows;  // keys that the last row sees
+  const std::size_t last = first + (Rows - 1) * step + 1;  // keys that the last row sees
   const auto stride = static_cast<std::ptrdiff_t>(padded_to_panel(last));
   T* const scores = scratch;                                          // (Rows, last)
   T* const sums = scratch + Rows * static_cast<std::size_t>(stride);  // (Rows, padded)
@@ -106,18 +106,18 @@ void attend_tile(const matrix_view<const T>& q, std::size_t first,
   T totals[Rows];
   for (std::size_t r = 0; r < Rows; ++r)
     totals[r] = softmax_weights<T, Arch>(scores + static_cast<std::ptrdiff_t>(r) * stride,
-                                         first + r + 1, scale);
+                                         first + r * step + 1, scale);
   // The keys that all rows see in one tile, then those behind for each row that sees them: no row takes a term more than
   // it has alone.
   for (std::size_t p = 0; p < padded; p += panel_cols) {
     const auto values_stride = static_cast<std::ptrdiff_t>(padded);
     float_tile<Rows, tile_layout::rows, Arch>(scores, stride, memory.values + p, values_stride,
                                               first + 1, sums + p, values_stride, false);
-    for (std::size_t r = 1; r < Rows; ++r)
+    for (std::size_t r = 1; r < Rows && step != 0; ++r)
       float_tile<1, tile_layout::rows, Arch>(
           scores + static_cast<std::ptrdiff_t>(r) * stride + first + 1, 0,
-          memory.values + (first + 1) * padded + p, values_stride, r, sums + r * padded + p, 0,
-          true);
+          memory.values + (first + 1) * padded + p, values_stride, r * step, sums + r * padded + p,
+          0, true);
   }
   using rows = arithmetic::rows<T, Arch>;
   using V = typename rows::lanes;
@@ -129,7 +129,10 @@ void attend_tile(const matrix_view<const T>& q, std::size_t first,
 
 }  // namespace detail
 
-/// Attention of the queries at positions first, first + 1, ... of a document to the positions up to their own.
+/// Where the queries of a call stand: a head's at one position after the other, or those of several heads at one position.
+enum class query_positions { consecutive, equal };
+
+/// Attention of queries of a document to the positions up to their own: first, first + 1, ..., or all at first.
 ///
 ///   s_j = scale * (fma chain over d of q_d k_jd),  m = max_j s_j,  p_j = exp(s_j - m)
 ///   out_d = (fma chain over ascending j of p_j v_jd) / sum_j p_j,   j = 0 .. position
@@ -137,17 +140,20 @@ void attend_tile(const matrix_view<const T>& q, std::size_t first,
 /// The sum of p runs over 64 lanes, position j in lane j mod 64. A query gives the same bits whether it is computed alone
 /// or with others.
 ///
-/// Shapes    q, out (R, D) with contiguous rows, not overlapping; memory of at least first + R positions, keys in whole
-///           panels (what lies behind the last position is read and not used); scratch attention_scratch(first + R, D).
+/// Shapes    q, out (R, D) with contiguous rows, not overlapping; memory of all positions up to the last query's, n of them,
+///           keys in whole panels (what lies behind is read and not used); scratch attention_scratch(n, D).
 /// Valid     all floats; NaN where a score is NaN or all are -infinity.
 /// Error     that of the chains and of core::exp.
-/// Cost      2 R D (first + R) multiply-adds; no allocation.
+/// Cost      2 R D n multiply-adds; no allocation.
 /// Source    Vaswani et al. 2017 (arXiv 1706.03762), eq. (1); architecture.md, section 4.
 template <class T, class Arch = core::default_arch>
 void attend(const matrix_view<const T>& q, std::size_t first, const attention_memory<T>& memory,
-            T scale, const std::type_identity_t<matrix_view<T>>& out, T* scratch) {
+            T scale, const std::type_identity_t<matrix_view<T>>& out, T* scratch,
+            query_positions positions = query_positions::consecutive) {
+  const std::size_t step = positions == query_positions::consecutive ? 1 : 0;
   detail::for_each_tile<Arch>(q.rows, [&](std::size_t r, auto height) {
-    detail::attend_tile<height.value, T, Arch>(q, first + r, memory, scale, out, r, scratch);
+    detail::attend_tile<height.value, T, Arch>(q, first + r * step, step, memory, scale, out, r,
+                                               scratch);
   });
 }
 

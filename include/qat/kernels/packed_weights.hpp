@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <span>
 #include <string>
@@ -64,18 +65,19 @@ class PackedWeights {
   PackedWeights(const Codes& codes, std::span<const float> scales)
       : PackedWeights(as_view(codes).rows, as_view(codes).cols, scales) {
     const matrix_view<const std::int8_t> view = as_view(codes);
+    if (view.col_stride == 1)
+      fill_from_rows(view);
+    else
+      fill([&](std::size_t n, std::size_t k) { return field_of(view(n, k)); });
     int lowest = 0;
     int highest = 0;
-    fill([&](std::size_t n, std::size_t k) {
-      const int code = view(n, k);
-      lowest = std::min(lowest, code);
-      highest = std::max(highest, code);
-      return static_cast<unsigned>(code + detail::field_offset<bits>);
-    });
-    QAT_EXPECTS(lowest >= W::qmin && highest <= W::qmax,
-                "codes " + std::to_string(lowest) + ".." + std::to_string(highest) +
-                    " where the quantizer has " + std::to_string(W::qmin) + ".." +
-                    std::to_string(W::qmax));
+    for (std::size_t n = 0; n < view.rows; ++n)
+      for (std::size_t k = 0; k < view.cols; ++k) {
+        const int code = view(n, k);
+        lowest = std::min(lowest, code);
+        highest = std::max(highest, code);
+      }
+    check_range(lowest, highest);
   }
 
   /// Packs rows in the shipping layout of `pack<W>`: each row starts on a byte; field j is at bits [j b, (j + 1) b) of the
@@ -103,10 +105,7 @@ class PackedWeights {
       highest = std::max(highest, code);
       return field;
     });
-    QAT_EXPECTS(lowest >= W::qmin && highest <= W::qmax,
-                "codes " + std::to_string(lowest) + ".." + std::to_string(highest) +
-                    " where the quantizer has " + std::to_string(W::qmin) + ".." +
-                    std::to_string(W::qmax));
+    check_range(lowest, highest);
     return packed;
   }
 
@@ -135,6 +134,17 @@ class PackedWeights {
  private:
   static constexpr unsigned field_mask = (1u << bits) - 1u;
 
+  static constexpr unsigned field_of(int code) {
+    return static_cast<unsigned>(code + detail::field_offset<bits>) & field_mask;
+  }
+
+  static void check_range(int lowest, int highest) {
+    QAT_EXPECTS(lowest >= W::qmin && highest <= W::qmax,
+                "codes " + std::to_string(lowest) + ".." + std::to_string(highest) +
+                    " where the quantizer has " + std::to_string(W::qmin) + ".." +
+                    std::to_string(W::qmax));
+  }
+
   PackedWeights(std::size_t rows, std::size_t depth, std::span<const float> scales)
       : rows_(rows), shape_(detail::piece_shape::of<bits>(depth, group_depth(depth))) {
     detail::check_parameter_shape<W>(parameters_view<W>{scales, {}}, rows, depth);
@@ -155,27 +165,56 @@ class PackedWeights {
     return std::min(W::granularity::group_size(depth), depth);
   }
 
-  /// Stores field_of(n, k) for every code.
+  /// Stores field(n, k) for every code.
   template <class F>
-  void fill(F&& field_of) {
+  void fill(F&& field) {
+    for (std::size_t n = 0; n < rows_; ++n)
+      for (std::size_t g = 0, k = 0; g < shape_.groups; ++g) {
+        std::uint8_t* const pieces = group_pieces(n, g);
+        for (std::size_t j = 0; j < shape_.length(g); ++j, ++k) store(pieces, n, j, field(n, k));
+      }
+  }
+
+  /// The same from rows without gaps: a row's part of a piece is four bytes, made of four codes at a time.
+  void fill_from_rows(const matrix_view<const std::int8_t>& codes) {
+    constexpr std::size_t depth = detail::piece_depth<bits>;
+    constexpr std::uint32_t all = 0x01010101u;
     for (std::size_t n = 0; n < rows_; ++n) {
-      std::uint8_t* block = pieces_.data() + block_offset(n);
-      std::size_t k = 0;
+      const std::int8_t* from = codes.row(n);
       for (std::size_t g = 0; g < shape_.groups; ++g) {
-        std::uint8_t* piece = block + g * shape_.group_pieces * detail::piece_bytes;
+        std::uint8_t* const pieces = group_pieces(n, g);
+        std::uint8_t* to = pieces + detail::piece_byte(n % detail::block_columns, 0);
         const std::size_t length = shape_.length(g);
-        for (std::size_t j = 0; j < length; ++j, ++k) {
-          const std::size_t field = j % detail::piece_depth<bits>;
-          std::uint8_t& byte = piece[j / detail::piece_depth<bits> * detail::piece_bytes +
-                                     detail::piece_byte(n % detail::block_columns, field)];
-          const int shift = detail::piece_shift<bits>(field);
-          byte = static_cast<std::uint8_t>((byte & ~(field_mask << shift)) |
-                                           ((field_of(n, k) & field_mask) << shift));
+        std::size_t j = 0;
+        for (; j + depth <= length; j += depth, to += detail::piece_bytes) {
+          std::uint32_t bytes = 0;
+          for (std::size_t f = 0; f < depth; f += 4) {
+            std::uint32_t four = 0;
+            std::memcpy(&four, from + j + f, sizeof four);
+            // The low bits of code + 2^(b-1) are those of the code with the highest of them flipped.
+            four = (four & (all * field_mask)) ^ (all * unsigned{detail::field_offset<bits>});
+            bytes |= four << detail::piece_shift<bits>(f);
+          }
+          std::memcpy(to, &bytes, sizeof bytes);
         }
+        for (; j < length; ++j) store(pieces, n, j, field_of(from[j]));
+        from += length;
       }
     }
   }
 
+  /// Stores the field of code j of a group of row n.
+  static void store(std::uint8_t* pieces, std::size_t n, std::size_t j, unsigned field) {
+    const std::size_t at = j % detail::piece_depth<bits>;
+    std::uint8_t& byte = pieces[j / detail::piece_depth<bits> * detail::piece_bytes +
+                                detail::piece_byte(n % detail::block_columns, at)];
+    const int shift = detail::piece_shift<bits>(at);
+    byte = static_cast<std::uint8_t>((byte & ~(field_mask << shift)) | (field << shift));
+  }
+
+  [[nodiscard]] std::uint8_t* group_pieces(std::size_t n, std::size_t g) {
+    return pieces_.data() + block_offset(n) + g * shape_.group_pieces * detail::piece_bytes;
+  }
   [[nodiscard]] std::size_t block_offset(std::size_t n) const {
     return n / detail::block_columns * shape_.pieces * detail::piece_bytes;
   }

@@ -313,12 +313,20 @@ class Llama {
       const auto [cache, count] = rows[task / heads];
       const sequence& s = sequences[task / heads];
       const std::size_t h = task % heads;
+      const attention_memory<float> memory = cache->head(layer, h / group, s.room);
+      if (count == 1) {  // the heads that share keys and values read them together
+        if (h % group != 0) return;
+        attend<float>(matrix_view<const float>(q.value.row(s.first) + h * head, group, head),
+                      cache->size(), memory, scale,
+                      matrix_view<float>(y.value.row(s.first) + h * head, group, head),
+                      s.scratch.row(h), query_positions::equal);
+        return;
+      }
       const auto columns = [&, n = count](const TensorView<float>& t) {
         return t.rows_from(s.first, n).cols_from(h * head, head);
       };
-      attend<float>(TensorView<const float>(columns(q.value)).matrix(), cache->size(),
-                    cache->head(layer, h / group, s.room), scale, columns(y.value).matrix(),
-                    s.scratch.row(h));
+      attend<float>(TensorView<const float>(columns(q.value)).matrix(), cache->size(), memory,
+                    scale, columns(y.value).matrix(), s.scratch.row(h));
     });
     return y;
   }
