@@ -19,10 +19,10 @@ enum class product_start { zero, from_y };
 
 namespace detail {
 
-inline constexpr std::size_t float_block_rows = 96;    // a multiple of every tile
-inline constexpr std::size_t float_block_panels = 16;  // columns of a task
+inline constexpr std::size_t float_block_rows = 48;   // a multiple of every tile
+inline constexpr std::size_t float_block_panels = 4;  // columns of a task, where there are few rows
 inline constexpr std::size_t float_block_depth =
-    256;  // rows * depth of the left operand: 96 KiB on the stack
+    256;  // rows * depth of the left operand: 48 KiB on the stack
 
 /// x(row .. row + Rows, k .. k + depth) interleaved.
 template <std::size_t Rows, class T>
@@ -52,37 +52,48 @@ void for_each_tile(std::size_t rows, F&& f) {
   if (r < rows) f(r, std::integral_constant<std::size_t, 1>{});
 }
 
-/// One block of rows by the panels [first, last).
+/// One tile of rows by one panel of `count` columns.
+template <std::size_t Rows, tile_layout Layout, class T, class Arch>
+void float_edge_tile(const T* a, std::ptrdiff_t a_stride, const T* panel, std::size_t depth, T* out,
+                     std::ptrdiff_t out_stride, std::size_t count, bool continues) {
+  if (count == panel_cols)
+    return float_tile<Rows, Layout, Arch>(a, a_stride, panel, panel_cols, depth, out, out_stride,
+                                          continues);
+  T edge[Rows * panel_cols] = {};
+  for (std::size_t i = 0; continues && i < Rows; ++i)
+    std::copy_n(out + static_cast<std::ptrdiff_t>(i) * out_stride, count, edge + i * panel_cols);
+  float_tile<Rows, Layout, Arch>(a, a_stride, panel, panel_cols, depth, edge, panel_cols,
+                                 continues);
+  for (std::size_t i = 0; i < Rows; ++i)
+    std::copy_n(edge + i * panel_cols, count, out + static_cast<std::ptrdiff_t>(i) * out_stride);
+}
+
+/// One block of rows by the panels [first, last): contiguous rows of x are read where they lie, others are interleaved.
 template <class T, class Arch>
 void float_block(const matrix_view<const T>& x, const float_panels<T>& b, const matrix_view<T>& y,
                  std::size_t row, std::size_t rows, std::size_t first, std::size_t last,
                  bool from_y) {
   alignas(64) std::array<T, float_block_rows * float_block_depth> left;
+  const bool contiguous = x.col_stride == 1;
   for (std::size_t k = 0; k == 0 || k < b.depth; k += float_block_depth) {
     const std::size_t depth = std::min(float_block_depth, b.depth - k);
     const bool continues = from_y || k != 0;
-    for_each_tile<Arch>(rows, [&](std::size_t r, auto height) {
-      interleave_rows<height.value>(x, row + r, k, depth, left.data() + r * depth);
-    });
+    if (!contiguous)
+      for_each_tile<Arch>(rows, [&](std::size_t r, auto height) {
+        interleave_rows<height.value>(x, row + r, k, depth, left.data() + r * depth);
+      });
     for (std::size_t p = first; p < last; ++p) {
       const T* const panel = b.data + p * b.stride + k * panel_cols;
       const std::size_t column = p * panel_cols;
       const std::size_t count = std::min(panel_cols, b.rows - column);
       for_each_tile<Arch>(rows, [&](std::size_t r, auto height) {
-        const T* const a = left.data() + r * depth;
         T* const out = y.row(row + r) + column;
-        if (count == panel_cols)
-          return float_tile<height.value, tile_layout::interleaved, Arch>(
-              a, 0, panel, panel_cols, depth, out, y.row_stride, continues);
-        T edge[height.value * panel_cols] = {};
-        for (std::size_t i = 0; continues && i < height.value; ++i)
-          std::copy_n(out + static_cast<std::ptrdiff_t>(i) * y.row_stride, count,
-                      edge + i * panel_cols);
-        float_tile<height.value, tile_layout::interleaved, Arch>(a, 0, panel, panel_cols, depth,
-                                                                 edge, panel_cols, continues);
-        for (std::size_t i = 0; i < height.value; ++i)
-          std::copy_n(edge + i * panel_cols, count,
-                      out + static_cast<std::ptrdiff_t>(i) * y.row_stride);
+        if (contiguous)
+          float_edge_tile<height.value, tile_layout::rows, T, Arch>(
+              x.row(row + r) + k, x.row_stride, panel, depth, out, y.row_stride, count, continues);
+        else
+          float_edge_tile<height.value, tile_layout::interleaved, T, Arch>(
+              left.data() + r * depth, 0, panel, depth, out, y.row_stride, count, continues);
       });
     }
   }
@@ -103,7 +114,7 @@ void float_block(const matrix_view<const T>& x, const float_panels<T>& b, const 
 /// Valid     all floats.
 /// Error     |y - exact| <= K 2^-24 sum_k |x b|, to first order. T = double: for gradient checks, no bits promised.
 /// Throws    ContractViolation if shapes disagree, rows of y have gaps or the floating-point environment was changed.
-/// Cost      M N K multiply-adds, 96 KiB of stack a task (twice that in double); no allocation.
+/// Cost      M N K multiply-adds, 48 KiB of stack a task (twice that in double); no allocation.
 /// Source    architecture.md, section 4.
 template <class T, core::executor Executor, class Arch = core::default_arch>
 void float_product(Executor&& executor, const matrix_view<const T>& x,
@@ -116,14 +127,15 @@ void float_product(Executor&& executor, const matrix_view<const T>& x,
                   std::to_string(b.depth) + " into " + detail::shape_of(y));
   QAT_EXPECTS(y.col_stride == 1, "a column stride of " + std::to_string(y.col_stride) + " of y");
   const std::size_t panels = detail::ceil_divide(b.rows, detail::panel_cols);
-  const std::size_t across = detail::ceil_divide(panels, detail::float_block_panels);
   const std::size_t down = detail::ceil_divide(x.rows, detail::float_block_rows);
+  const std::size_t width = detail::float_block_panels * (down < 8 ? 1 : 4);
+  const std::size_t across = detail::ceil_divide(panels, width);
   core::parallel_for(executor, across * down, 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       const std::size_t row = i % down * detail::float_block_rows;
-      const std::size_t first = i / down * detail::float_block_panels;
+      const std::size_t first = i / down * width;
       detail::float_block<T, Arch>(x, b, y, row, std::min(detail::float_block_rows, x.rows - row),
-                                   first, std::min(panels, first + detail::float_block_panels),
+                                   first, std::min(panels, first + width),
                                    start == product_start::from_y);
     }
   });
