@@ -36,7 +36,7 @@ const qat::core::serial_executor serial;
 
 TEST_CASE("float_product: every output is one fma chain over ascending k") {
   for (const std::size_t depth : {0u, 1u, 7u, 256u, 300u})
-    for (const std::size_t cols : {1u, 31u, 32u, 45u})
+    for (const std::size_t cols : {1u, 31u, 32u, 45u, 64u, 161u})
       for (const std::size_t rows : {0u, 1u, 3u, 4u, 5u, 11u, 12u, 13u, 17u, 97u}) {
         if (depth > 8 && rows > 17) continue;
         INFO("M " << rows << " N " << cols << " K " << depth);

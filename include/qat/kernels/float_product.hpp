@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <string>
+#include <type_traits>
 
 /// \file
 /// The one fp32 product: what could not run on integers.
@@ -82,7 +83,14 @@ void float_block(const matrix_view<const T>& x, const float_panels<T>& b, const 
       for_each_tile<Arch>(rows, [&](std::size_t r, auto height) {
         interleave_rows<height.value>(x, row + r, k, depth, left.data() + r * depth);
       });
-    for (std::size_t p = first; p < last; ++p) {
+    std::size_t p = first;
+    if constexpr (std::is_same_v<
+                      T, float>)  // a row alone waits for memory: two panels are two streams
+      for (; rows == 1 && contiguous && (p + 2) * panel_cols <= b.rows && p + 2 <= last; p += 2)
+        float_tile<1, tile_layout::rows, Arch, 2>(
+            x.row(row) + k, 0, b.data + p * b.stride + k * panel_cols, panel_cols, depth,
+            y.row(row) + p * panel_cols, 0, continues, static_cast<std::ptrdiff_t>(b.stride));
+    for (; p < last; ++p) {
       const T* const panel = b.data + p * b.stride + k * panel_cols;
       const std::size_t column = p * panel_cols;
       const std::size_t count = std::min(panel_cols, b.rows - column);

@@ -26,17 +26,20 @@ enum class tile_layout {
 
 /// y(r, c) = chain over k = 0 .. depth - 1 of fma(a(r, k), b(k, c), .), from +0 or, with `continues`, from y(r, c).
 ///
-/// Shapes  a (Rows, depth) in Layout; b (depth, 32), rows b_stride apart; y (Rows, 32), rows y_stride apart.
+/// Shapes  a (Rows, depth) in Layout; b Panels of (depth, 32), panel_stride apart, rows b_stride apart; y (Rows, 32 Panels),
+///         rows y_stride apart.
 /// Error   one fma a term, in ascending k: the bits depend on nothing else. (double: product and sum, no bits promised.)
-template <std::size_t Rows, tile_layout Layout, class Arch>
+template <std::size_t Rows, tile_layout Layout, class Arch, std::size_t Panels = 1>
 void float_tile(const float* a, std::ptrdiff_t a_stride, const float* b, std::ptrdiff_t b_stride,
-                std::size_t depth, float* y, std::ptrdiff_t y_stride, bool continues) {
+                std::size_t depth, float* y, std::ptrdiff_t y_stride, bool continues,
+                std::ptrdiff_t panel_stride = 0) {
   using batch = core::float_batch<Arch>;
   constexpr std::size_t lanes = core::lane_count<Arch>;
   // Of columns: two loads feed 2 * Rows multiply-adds; few rows need more, to have chains enough for the latency.
-  constexpr std::size_t registers = Rows < 4 ? panel_cols / lanes : 2;
+  constexpr std::size_t registers = Rows < 4 ? Panels * panel_cols / lanes : 2;
+  static_assert(Panels == 1 || Rows < 4);
   using core::detail::repeat;
-  for (std::size_t c = 0; c < panel_cols; c += registers * lanes) {
+  for (std::size_t c = 0; c < Panels * panel_cols; c += registers * lanes) {
     batch sum[Rows][registers];
     repeat<Rows>([&](auto r) QAT_LAMBDA_INLINE {
       repeat<registers>([&](auto i) QAT_LAMBDA_INLINE {
@@ -48,8 +51,11 @@ void float_tile(const float* a, std::ptrdiff_t a_stride, const float* b, std::pt
     const float* left = a;
     for (std::size_t k = 0; k < depth; ++k, from += b_stride) {
       batch column[registers];
-      repeat<registers>([&](auto i)
-                            QAT_LAMBDA_INLINE { column[i] = core::load<Arch>(from + i * lanes); });
+      repeat<registers>([&](auto i) QAT_LAMBDA_INLINE {
+        constexpr std::size_t at = i * lanes;
+        column[i] = core::load<Arch>(from + at % panel_cols +
+                                     static_cast<std::ptrdiff_t>(at / panel_cols) * panel_stride);
+      });
       repeat<Rows>([&](auto r) QAT_LAMBDA_INLINE {
         const batch factor(Layout == tile_layout::rows ? left[std::ptrdiff_t{r} * a_stride]
                                                        : left[r]);
