@@ -20,6 +20,7 @@
 #include <tests/support/architectures.hpp>
 #include <tests/support/floats.hpp>
 
+using qat::testing::denorm;
 using qat::testing::for_each_arch;
 using qat::testing::infinity;
 using qat::testing::largest;
@@ -30,8 +31,6 @@ using qat::testing::same;
 namespace {
 
 namespace core = qat::core;
-
-constexpr float denorm = std::numeric_limits<float>::denorm_min();
 
 /// |got - exact| in units of the distance of the floats around `exact`; infinite where a NaN, an infinity or a zero result
 /// is missing or unexpected.

@@ -7,21 +7,11 @@
 #include <stdexcept>
 #include <vector>
 
+#include <tests/support/executors.hpp>
+
+using qat::testing::backward_executor;
+
 static_assert(qat::core::executor<qat::core::executor_reference>);
-
-namespace {
-
-/// Runs tasks from the last to the first and counts its calls.
-struct backward_executor {
-  int calls = 0;
-  template <class F>
-  void run(std::size_t count, F&& f) {
-    ++calls;
-    while (count > 0) f(--count);
-  }
-};
-
-}  // namespace
 
 TEST_CASE("executor_reference: runs the tasks on the executor it was made from") {
   backward_executor backward;

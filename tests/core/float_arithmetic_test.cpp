@@ -10,6 +10,7 @@
 
 #include <tests/support/floats.hpp>
 
+using qat::testing::denorm;
 using qat::testing::infinity;
 using qat::testing::largest;
 using qat::testing::not_a_number;
@@ -19,8 +20,6 @@ using qat::testing::same;
 namespace {
 
 using qat::core::random_bits;
-
-constexpr float denorm = std::numeric_limits<float>::denorm_min();
 
 /// Counts the triples on which the emulation, the hardware path and std::fma disagree; reports the first.
 struct disagreements {

@@ -9,6 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include <tests/support/executors.hpp>
+
+using qat::testing::backward_executor;
+
 namespace {
 
 using blocks = std::vector<std::pair<std::size_t, std::size_t>>;
@@ -20,14 +24,6 @@ blocks blocks_of(std::size_t count, std::size_t block) {
       [&](std::size_t begin, std::size_t end) { seen.emplace_back(begin, end); });
   return seen;
 }
-
-/// Runs the tasks from the last to the first.
-struct backward_executor {
-  template <class F>
-  void run(std::size_t count, F&& f) {
-    while (count > 0) f(--count);
-  }
-};
 
 struct no_executor {
   void run(int) {}

@@ -20,6 +20,7 @@ using sizes = std::initializer_list<std::size_t>;
 inline constexpr float infinity = std::numeric_limits<float>::infinity();
 inline constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 inline constexpr float largest = std::numeric_limits<float>::max();
+inline constexpr float denorm = std::numeric_limits<float>::denorm_min();
 inline constexpr float smallest_normal = std::numeric_limits<float>::min();
 
 [[nodiscard]] inline std::uint32_t pattern(float x) {
