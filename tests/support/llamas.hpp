@@ -39,9 +39,8 @@ inline const llama::llama_config trained_llama{.vocabulary = 29,
 
 /// Weights whose products keep about the size of their inputs.
 [[nodiscard]] inline llama::llama_parameters<float> random_parameters(
-    const llama::llama_config& config) {
+    const llama::llama_config& config, std::uint64_t seed = 100) {
   llama::llama_parameters<float> parameters(config);
-  std::uint64_t seed = 100;
   llama::for_each_parameter(parameters, [&](const std::string& name, Tensor<float>& t) {
     const bool norm = name.find("norm") != std::string::npos;
     const float size = norm ? 0.3f : 1.7f / std::sqrt(static_cast<float>(t.cols()));

@@ -72,7 +72,7 @@ class Tape {
   }
 
   /// Adds a node: backward(tape) adds to the gradients of what the operation read. It may take scratch from the arena and
-  /// must compute nothing while computes() is false.
+  /// must compute nothing while computes() is false. Only for a tracked result: others have no gradient to read.
   template <std::invocable<Tape&> F>
   void record(F backward) {
     if (records()) nodes_.push_back(std::make_unique<node_of<F>>(std::move(backward)));

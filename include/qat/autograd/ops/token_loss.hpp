@@ -78,9 +78,10 @@ Variable<T> cross_entropy(Tape<T>& tape, const Variable<T>& x, const head_weight
   }
   if (tape.computes()) std::copy_n(terms.data(), losses.size(), losses.begin());
   const Variable<T> loss = detail::mean_of_rows<T, Arch>(tape, terms, counted, gradient.wanted());
-  tape.record([x, head, gradient, loss](Tape<T>& t) {
-    gradient.add_to(t, t.computes() ? *loss.gradient.data() : T{0}, x, head);
-  });
+  if (loss.tracked)
+    tape.record([x, head, gradient, loss](Tape<T>& t) {
+      gradient.add_to(t, t.computes() ? *loss.gradient.data() : T{0}, x, head);
+    });
   return loss;
 }
 
@@ -134,9 +135,10 @@ Variable<T> kl_divergence(Tape<T>& tape, const Variable<T>& x, const head_weight
   }
   if (tape.computes()) std::copy_n(terms.data(), losses.size(), losses.begin());
   const Variable<T> loss = detail::mean_of_rows<T, Arch>(tape, terms, rows, gradient.wanted());
-  tape.record([x, head, gradient, loss](Tape<T>& t) {
-    gradient.add_to(t, t.computes() ? *loss.gradient.data() : T{0}, x, head);
-  });
+  if (loss.tracked)
+    tape.record([x, head, gradient, loss](Tape<T>& t) {
+      gradient.add_to(t, t.computes() ? *loss.gradient.data() : T{0}, x, head);
+    });
   return loss;
 }
 

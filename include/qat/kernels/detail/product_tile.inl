@@ -131,8 +131,7 @@ QAT_INLINE void multiply_pieces(typename lanes<Bits>::sums (&sums)[MR][NB],
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < MR; ++r)
 #pragma GCC unroll 4
-        for (std::size_t b = 0; b < NB; ++b)
-          sums[r][b] = L::add_partial(sums[r][b], partial[r][b]);
+        for (std::size_t b = 0; b < NB; ++b) sums[r][b] = L::add_partial(sums[r][b], partial[r][b]);
     }
   }
 }
