@@ -73,7 +73,9 @@ void check_greedy_texts(const Llama<qat::full_precision>& model,
 TEST_CASE("generate: a sequence says the same alone and in company") {
   auto parameters = random_parameters(tiny_llama);
   const Llama<W4A8KV4> model(parameters, {});
-  const std::vector<tokens> prompts{{1, 2, 3}, {4}, {5, 6, 7, 8, 9, 10, 11}};
+  std::vector<tokens> prompts{{1, 2, 3}, {4}, {5, 6, 7, 8, 9, 10, 11}};
+  // More than are read at a time.
+  for (std::int32_t i = 0; i < 15; ++i) prompts.push_back({20 + i});
   const qat::llama::generate_options options{
       .choice = {.temperature = 1.0f}, .tokens = 40, .seed = 9};
   const auto together = continued(model, prompts, options);

@@ -275,15 +275,32 @@ class Llama {
     return add(tape, y, layer(input_of(gated), down));
   }
 
-  /// Adds k and v to the caches and attends to what they hold: sequences side by side, then all their heads.
+  /// Adds k and v to the caches and attends to what they hold: sequences side by side, then all their heads. Packed caches
+  /// are read into floats for eight sequences at a time, so that they take no more room the more there are.
   Variable<float> attend_cached(Tape<float>& tape, std::size_t layer, const Variable<float>& q,
                                 const Variable<float>& k, const Variable<float>& v,
                                 std::span<const cached_rows<Scheme>> rows) const {
+    const Variable<float> y = tape.make(q.shape(), false);
+    const std::size_t most = is_quantized<key_value> ? 8 : rows.size();
+    std::size_t first = 0;  // row
+    while (!rows.empty()) {
+      const auto some = rows.first(std::min(most, rows.size()));
+      attend_sequences(tape, layer, q.value, k.value, v.value, some, first, y.value);
+      for (const cached_rows<Scheme>& r : some) first += r.count;
+      rows = rows.subspan(some.size());
+    }
+    return y;
+  }
+
+  /// The same for some of the sequences, whose rows begin at `first`, into their rows of y.
+  void attend_sequences(Tape<float>& tape, std::size_t layer, const TensorView<float>& q,
+                        const TensorView<float>& k, const TensorView<float>& v,
+                        std::span<const cached_rows<Scheme>> rows, std::size_t first,
+                        const TensorView<float>& y) const {
     const std::size_t head = config().head_size;
     const std::size_t heads = config().heads;
     const std::size_t group = heads / config().kv_heads;
     const auto scale = attention_scale<float>(head);
-    const Variable<float> y = tape.make(q.shape(), false);
     const ArenaScope scope(tape.arena());
     struct sequence {
       std::size_t first = 0;  // row
@@ -291,18 +308,17 @@ class Llama {
       TensorView<float> scratch;  // (heads, attention_scratch)
     };
     std::vector<sequence> sequences;
-    std::size_t first = 0;
     for (const cached_rows<Scheme>& r : rows) {
       const std::size_t count = r.cache->size() + r.count;
       sequences.push_back({first, r.cache->take(tape.arena(), count),
                            tape.arena().take<float>(Shape{heads, attention_scratch(count, head)})});
       first += r.count;
     }
-    if (!tape.computes()) return y;
+    if (!tape.computes()) return;
     const auto read = [&](std::size_t i, std::size_t) {
       const auto [cache, count] = rows[i];
       const sequence& s = sequences[i];
-      cache->append(layer, k.value.rows_from(s.first, count), v.value.rows_from(s.first, count));
+      cache->append(layer, k.rows_from(s.first, count), v.rows_from(s.first, count));
       cache->read(layer, cache->size() + count, table_, s.room);
     };
     if constexpr (is_quantized<key_value>)
@@ -316,19 +332,18 @@ class Llama {
       const attention_memory<float> memory = cache->head(layer, h / group, s.room);
       if (count == 1) {  // the heads that share keys and values read them together
         if (h % group != 0) return;
-        attend<float>(matrix_view<const float>(q.value.row(s.first) + h * head, group, head),
+        attend<float>(matrix_view<const float>(q.row(s.first) + h * head, group, head),
                       cache->size(), memory, scale,
-                      matrix_view<float>(y.value.row(s.first) + h * head, group, head),
-                      s.scratch.row(h), query_positions::equal);
+                      matrix_view<float>(y.row(s.first) + h * head, group, head), s.scratch.row(h),
+                      query_positions::equal);
         return;
       }
       const auto columns = [&, n = count](const TensorView<float>& t) {
         return t.rows_from(s.first, n).cols_from(h * head, head);
       };
-      attend<float>(TensorView<const float>(columns(q.value)).matrix(), cache->size(), memory,
-                    scale, columns(y.value).matrix(), s.scratch.row(h));
+      attend<float>(TensorView<const float>(columns(q)).matrix(), cache->size(), memory, scale,
+                    columns(y).matrix(), s.scratch.row(h));
     });
-    return y;
   }
 
   llama_parameters<float>& parameters_;
