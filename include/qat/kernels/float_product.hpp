@@ -22,8 +22,7 @@ namespace detail {
 
 inline constexpr std::size_t float_block_rows = 48;   // a multiple of every tile
 inline constexpr std::size_t float_block_panels = 4;  // columns of a task, where there are few rows
-inline constexpr std::size_t float_block_depth =
-    256;  // rows * depth of the left operand: 48 KiB on the stack
+inline constexpr std::size_t float_block_depth = 256;  // rows * depth: 48 KiB on the stack
 
 /// x(row .. row + Rows, k .. k + depth) interleaved.
 template <std::size_t Rows, class T>
@@ -53,10 +52,10 @@ void for_each_tile(std::size_t rows, F&& f) {
   if (r < rows) f(r, std::integral_constant<std::size_t, 1>{});
 }
 
-/// One tile of rows by one panel of `count` columns.
+/// One tile of rows by the first `count` columns of a panel.
 template <std::size_t Rows, tile_layout Layout, class T, class Arch>
-void float_edge_tile(const T* a, std::ptrdiff_t a_stride, const T* panel, std::size_t depth, T* out,
-                     std::ptrdiff_t out_stride, std::size_t count, bool continues) {
+void float_panel_tile(const T* a, std::ptrdiff_t a_stride, const T* panel, std::size_t depth,
+                      T* out, std::ptrdiff_t out_stride, std::size_t count, bool continues) {
   if (count == panel_cols)
     return float_tile<Rows, Layout, Arch>(a, a_stride, panel, panel_cols, depth, out, out_stride,
                                           continues);
@@ -84,8 +83,8 @@ void float_block(const matrix_view<const T>& x, const float_panels<T>& b, const 
         interleave_rows<height.value>(x, row + r, k, depth, left.data() + r * depth);
       });
     std::size_t p = first;
-    if constexpr (std::is_same_v<
-                      T, float>)  // a row alone waits for memory: two panels are two streams
+    // A row alone waits for memory: two panels are two streams.
+    if constexpr (std::is_same_v<T, float>)
       for (; rows == 1 && contiguous && (p + 2) * panel_cols <= b.rows && p + 2 <= last; p += 2)
         float_tile<1, tile_layout::rows, Arch, 2>(
             x.row(row) + k, 0, b.data + p * b.stride + k * panel_cols, panel_cols, depth,
@@ -97,10 +96,10 @@ void float_block(const matrix_view<const T>& x, const float_panels<T>& b, const 
       for_each_tile<Arch>(rows, [&](std::size_t r, auto height) {
         T* const out = y.row(row + r) + column;
         if (contiguous)
-          float_edge_tile<height.value, tile_layout::rows, T, Arch>(
+          float_panel_tile<height.value, tile_layout::rows, T, Arch>(
               x.row(row + r) + k, x.row_stride, panel, depth, out, y.row_stride, count, continues);
         else
-          float_edge_tile<height.value, tile_layout::interleaved, T, Arch>(
+          float_panel_tile<height.value, tile_layout::interleaved, T, Arch>(
               left.data() + r * depth, 0, panel, depth, out, y.row_stride, count, continues);
       });
     }
