@@ -2,6 +2,7 @@
 
 #include <qat/eval/protocol.hpp>
 #include <qat/io/sha256.hpp>
+#include <qat/io/tokenizer_json_writer.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -98,6 +99,8 @@ Teacher::Teacher(const std::string& given, const std::string& tokenizer_path,
       tokenizer_path.empty() ? (fs::path(path) / "tokenizer.json").string() : tokenizer_path;
   if (json_path.ends_with(".json") && fs::exists(json_path))
     tokenizer_json = qat::io::read_text(json_path);
+  else if (const auto* gguf = checkpoint.gguf_metadata(); gguf != nullptr && tokenizer_path.empty())
+    tokenizer_json = qat::io::tokenizer_json_of(qat::io::vocabulary_of(*gguf)).value_or("");
   for (const auto& [name, t] : checkpoint.tensors()) bytes += t.bytes.size() + t.scales.size();
   numbers = checkpoint.parameters();
   qat::io::Sha256 all;

@@ -56,7 +56,7 @@ struct Teacher {
   [[nodiscard]] std::unique_ptr<AnyModel> any() const;
 
   std::string path;
-  std::string tokenizer_json;  ///< empty where the tokenizer is of another form
+  std::string tokenizer_json;  ///< empty where the tokenizer cannot be written as one
   parameters numbers;
   std::unique_ptr<teacher_model> model;
   std::unique_ptr<qat::eval::TeacherStates> states;  ///< of the model, for comparisons

@@ -19,6 +19,7 @@
 #include <qat/io/tokenizer.hpp>
 #include <qat/io/tokenizer_gguf.hpp>
 #include <qat/io/tokenizer_json.hpp>
+#include <qat/io/tokenizer_json_writer.hpp>
 #include <qat/io/tokenizer_llama2c.hpp>
 #include <qat/io/tokenizer_split.hpp>
 #include <qat/io/unicode.hpp>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <qat/io/format_error.hpp>
+#include <qat/io/tokenizer_gguf.hpp>
 
 #include <cstdint>
 #include <fstream>
@@ -135,6 +136,28 @@ std::string differing_rows(const Tokenizer& tokenizer, const std::string& table,
     ++compared;
   }
   return compared == 100 ? differing : " only " + std::to_string(compared) + " rows";
+}
+
+/// The byte-level vocabulary of tests/golden/tokenizer_<name>.json as a GGUF file has it.
+inline io::gguf_vocabulary byte_level_vocabulary(const std::string& name, const std::string& pre) {
+  const auto document = nlohmann::json::parse(golden_bytes("tokenizer_" + name + ".json"));
+  io::gguf_vocabulary source;
+  source.model = "gpt2";
+  source.pre = pre;
+  const auto put = [&](std::size_t id, const std::string& piece, std::int32_t type) {
+    if (id >= source.tokens.size()) {
+      source.tokens.resize(id + 1);
+      source.token_types.resize(id + 1, 5);
+    }
+    source.tokens[id] = piece;
+    source.token_types[id] = type;
+  };
+  for (const auto& [piece, id] : document["model"]["vocab"].items()) put(id, piece, 1);
+  for (const auto& token : document["added_tokens"])
+    put(token["id"], token["content"], token["special"] ? 3 : 4);
+  for (const auto& merge : document["model"]["merges"])
+    source.merges.push_back(merge[0].get<std::string>() + " " + merge[1].get<std::string>());
+  return source;
 }
 
 }  // namespace qat::testing

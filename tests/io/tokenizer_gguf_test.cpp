@@ -18,32 +18,10 @@
 #include <tests/support/golden.hpp>
 
 using namespace qat::io;
+using qat::testing::byte_level_vocabulary;
 using qat::testing::format_error;
 
 namespace {
-
-/// The byte-level vocabulary of tests/golden/tokenizer_<name>.json as a GGUF file has it.
-gguf_vocabulary of_json(const std::string& name, const std::string& pre) {
-  const auto document =
-      nlohmann::json::parse(qat::testing::golden_bytes("tokenizer_" + name + ".json"));
-  gguf_vocabulary source;
-  source.model = "gpt2";
-  source.pre = pre;
-  const auto put = [&](std::size_t id, const std::string& piece, std::int32_t type) {
-    if (id >= source.tokens.size()) {
-      source.tokens.resize(id + 1);
-      source.token_types.resize(id + 1, 5);
-    }
-    source.tokens[id] = piece;
-    source.token_types[id] = type;
-  };
-  for (const auto& [piece, id] : document["model"]["vocab"].items()) put(id, piece, 1);
-  for (const auto& token : document["added_tokens"])
-    put(token["id"], token["content"], token["special"] ? 3 : 4);
-  for (const auto& merge : document["model"]["merges"])
-    source.merges.push_back(merge[0].get<std::string>() + " " + merge[1].get<std::string>());
-  return source;
-}
 
 /// The pieces of a SentencePiece model file: field 1 of the message, in it 1 text, 2 score, 3 type.
 gguf_vocabulary of_sentencepiece(const std::string& bytes) {
@@ -129,7 +107,7 @@ TEST_CASE(
                                                        {"smollm2", "smollm", "smollm2"},
                                                        {"llama3", "qwen2", "qwen2"}};
   for (const auto& pair : pairs) {
-    const Tokenizer tokenizer = load(of_json(pair[0], pair[1]));
+    const Tokenizer tokenizer = load(byte_level_vocabulary(pair[0], pair[1]));
     std::size_t cases = 0;
     for (const auto& line : qat::testing::golden_lines("tokenizer_cases.txt")) {
       if (line[0] != "case" || line[1] != pair[2]) continue;
@@ -146,10 +124,10 @@ TEST_CASE(
     CHECK(cases > 80);
   }
   // Numbers that are tokens are cut by smollm and whole by gpt-2.
-  CHECK(load(of_json("gpt2", "smollm")).encode("2024", false).size() == 4);
-  CHECK(load(of_json("gpt2", "gpt-2")).encode("2024", false).size() < 4);
-  CHECK(load(of_json("gpt2", "gpt-2")).encode("It's 12", false) ==
-        load(of_json("gpt2", "")).encode("It's 12", false));
+  CHECK(load(byte_level_vocabulary("gpt2", "smollm")).encode("2024", false).size() == 4);
+  CHECK(load(byte_level_vocabulary("gpt2", "gpt-2")).encode("2024", false).size() < 4);
+  CHECK(load(byte_level_vocabulary("gpt2", "gpt-2")).encode("It's 12", false) ==
+        load(byte_level_vocabulary("gpt2", "")).encode("It's 12", false));
 }
 
 TEST_CASE("tokenizer_from_gguf_vocabulary: scored tokens are those of SentencePiece") {
@@ -218,7 +196,7 @@ TEST_CASE("tokenizer_from_gguf_vocabulary: a vocabulary that contradicts itself 
     return source;
   };
   refused(with([](auto& s) { s.model = "t5"; }), "t5");
-  refused(with([](auto& s) { s.pre = "tekken"; }, of_json("gpt2", "")), "tekken");
+  refused(with([](auto& s) { s.pre = "tekken"; }, byte_level_vocabulary("gpt2", "")), "tekken");
   refused(with([](auto& s) { s.tokens.clear(); }), "1 to 2097152 tokens");
   refused(with([](auto& s) { s.token_types.pop_back(); }), "token types");
   refused(with([](auto& s) { s.token_types[4] = 7; }), "token type");
@@ -226,15 +204,16 @@ TEST_CASE("tokenizer_from_gguf_vocabulary: a vocabulary that contradicts itself 
   refused(with([](auto& s) { s.scores[4] = std::numeric_limits<float>::quiet_NaN(); }), "finite");
   refused(with([](auto& s) { s.tokens[4] = std::string(1025, 'x'); }), "1024 bytes");
   refused(with([](auto& s) { s.tokens[258] = std::string((4u << 20) + 1, 'x'); },
-               with([](auto& s) { s.token_types[258] = 4; }, of_json("gpt2", ""))),
+               with([](auto& s) { s.token_types[258] = 4; }, byte_level_vocabulary("gpt2", ""))),
           "4 MiB");
   refused(with([](auto& s) { s.bos = 265; }), "bos_token_id");
   refused(with([](auto& s) { s.eos = -1; }), "eos_token_id");
-  refused(with([](auto& s) { s.merges[3] = "ab"; }, of_json("gpt2", "")), "merges[3]");
-  refused(with([](auto& s) { s.merges[3] = ""; }, of_json("gpt2", "")), "merges[3]");
-  refused(with([](auto& s) { s.merges[3] = "\xe6\xbc\xa2 a"; }, of_json("gpt2", "")),
+  refused(with([](auto& s) { s.merges[3] = "ab"; }, byte_level_vocabulary("gpt2", "")),
+          "merges[3]");
+  refused(with([](auto& s) { s.merges[3] = ""; }, byte_level_vocabulary("gpt2", "")), "merges[3]");
+  refused(with([](auto& s) { s.merges[3] = "\xe6\xbc\xa2 a"; }, byte_level_vocabulary("gpt2", "")),
           "\xe6\xbc\xa2");
-  refused(with([](auto& s) { s.merges[3] = "q q"; }, of_json("gpt2", "")), "qq");
+  refused(with([](auto& s) { s.merges[3] = "q q"; }, byte_level_vocabulary("gpt2", "")), "qq");
 }
 
 TEST_CASE("vocabulary_of: every key of a file and what the keys leave out") {

@@ -79,24 +79,33 @@ inline void read_normalizer(const JsonField& component, std::vector<text_step>& 
   });
 }
 
-/// The rule of a regular expression, by the ways in which published files write it.
+struct known_regex {
+  std::string_view text;
+  split_rule rule;
+};
+
+/// The regular expressions of the rules, in the ways in which published files write them.
+inline constexpr known_regex known_regexes[] = {
+    {R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
+     split_rule::gpt2},
+    {R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
+     split_rule::gpt2},
+    {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+     split_rule::llama3},
+    {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+     split_rule::qwen2}};
+
 inline std::optional<split_rule> rule_of_regex(std::string_view regex) {
-  struct known_regex {
-    std::string_view text;
-    split_rule rule;
-  };
-  static constexpr known_regex known[] = {
-      {R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
-       split_rule::gpt2},
-      {R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
-       split_rule::gpt2},
-      {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
-       split_rule::llama3},
-      {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
-       split_rule::qwen2}};
-  for (const known_regex& entry : known)
+  for (const known_regex& entry : known_regexes)
     if (entry.text == regex) return entry.rule;
   return std::nullopt;
+}
+
+/// Empty for a rule that is not in the list.
+inline std::string_view regex_of_rule(split_rule rule) {
+  for (const known_regex& entry : known_regexes)
+    if (entry.rule == rule) return entry.text;
+  return {};
 }
 
 inline split_step read_split(const JsonField& part) {
