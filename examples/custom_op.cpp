@@ -20,8 +20,7 @@ qat::Variable<T> squared_relu(qat::Tape<T>& tape, const qat::Variable<T>& x) {
       const T p = positive(x.value.data()[i]);
       y.value.data()[i] = p * p;
     }
-  if (!y.tracked) return y;  // nobody wants the gradient
-  tape.record([x, y, positive](qat::Tape<T>& t) {
+  tape.record(y, [x, y, positive](qat::Tape<T>& t) {
     if (!t.computes()) return;
     for (std::size_t i = 0; i < x.value.size(); ++i) {
       T& dx = x.gradient.data()[i];

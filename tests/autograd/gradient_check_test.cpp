@@ -16,7 +16,7 @@ qat::Variable<double> cubes(qat::Tape<double>& tape, const qat::Variable<double>
     for (std::size_t i = 0; i < x.value.size(); ++i)
       *y.value.data() += x.value.data()[i] * x.value.data()[i] * x.value.data()[i];
   }
-  tape.record([x, y, factor](qat::Tape<double>& t) {
+  tape.record(y, [x, y, factor](qat::Tape<double>& t) {
     if (!t.computes()) return;
     for (std::size_t i = 0; i < x.value.size(); ++i)
       x.gradient.data()[i] +=

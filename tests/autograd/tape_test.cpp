@@ -17,7 +17,8 @@ TEST_CASE("Tape: nodes are walked once from the last to the first") {
   Tape<float> tape(arena, tape_mode::train);
   std::vector<int> order;
   const auto loss = tape.make(Shape{}, true);
-  for (const int i : {1, 2, 3}) tape.record([&order, i](Tape<float>&) { order.push_back(i); });
+  for (const int i : {1, 2, 3})
+    tape.record(loss, [&order, i](Tape<float>&) { order.push_back(i); });
   CHECK(tape.size() == 3);
   tape.backward(loss);
   CHECK(order == std::vector<int>{3, 2, 1});
@@ -57,7 +58,8 @@ TEST_CASE("Tape: scratch of a node is free again before the next one") {
   const auto loss = tape.make(Shape{}, true);
   const std::size_t before = plan.used();
   for (int i = 0; i < 5; ++i)
-    tape.record([](Tape<float>& t) { static_cast<void>(t.arena().take<float>(Shape{1000})); });
+    tape.record(loss,
+                [](Tape<float>& t) { static_cast<void>(t.arena().take<float>(Shape{1000})); });
   tape.backward(loss);
   CHECK(plan.used() == before);
   CHECK(plan.high_water() == before + 4032);  // 4000 bytes in whole cache lines

@@ -69,7 +69,7 @@ void check_near(const qat::Tensor<float>& found, const golden_tensor& golden, do
 qat::Variable<float> seeded(qat::Tape<float>& tape, const qat::Variable<float>& y,
                             const qat::Tensor<float>& dy) {
   const qat::Variable<float> loss = tape.make({}, true);
-  tape.record([y, &dy](qat::Tape<float>& t) {
+  tape.record(loss, [y, &dy](qat::Tape<float>& t) {
     if (!t.computes()) return;
     for (std::size_t i = 0; i < dy.size(); ++i) y.gradient.data()[i] += dy.data()[i];
   });

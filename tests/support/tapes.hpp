@@ -35,7 +35,7 @@ template <class T>
     for (std::size_t i = 0; i < x.value.size(); ++i)
       *y.value.data() = arithmetic::fma(x.value.data()[i], weight(i), *y.value.data());
   }
-  tape.record([x, y, weight](Tape<T>& t) {
+  tape.record(y, [x, y, weight](Tape<T>& t) {
     if (!t.computes()) return;
     for (std::size_t i = 0; i < x.value.size(); ++i)
       x.gradient.data()[i] = arithmetic::fma(*y.gradient.data(), weight(i), x.gradient.data()[i]);

@@ -71,11 +71,12 @@ class Tape {
     return records() ? Variable<T>{value, gradient, true} : Variable<T>{value, {}, false};
   }
 
-  /// Adds a node: backward(tape) adds to the gradients of what the operation read. It may take scratch from the arena and
-  /// must compute nothing while computes() is false. Only for a tracked result: others have no gradient to read.
+  /// Adds the node of an operation's result: backward(tape) adds to the gradients of what the operation read. It may take
+  /// scratch from the arena and must compute nothing while computes() is false. A result that is not tracked gets no node.
   template <std::invocable<Tape&> F>
-  void record(F backward) {
-    if (records()) nodes_.push_back(std::make_unique<node_of<F>>(std::move(backward)));
+  void record(const Variable<T>& result, F backward) {
+    if (records() && result.tracked)
+      nodes_.push_back(std::make_unique<node_of<F>>(std::move(backward)));
   }
 
   /// Walks the nodes from the last to the first, once, with the gradient of loss at 1. Gradients are added in that order.

@@ -172,26 +172,25 @@ Variable<T> attention(Tape<T>& tape, const Variable<T>& q, const Variable<T>& k,
           });
     }
   }
-  if (y.tracked)
-    tape.record([q, k, v, y, plan, scale, documents](Tape<T>& t) {
-      const std::size_t tasks = documents.size() * plan.kv_heads;
-      const auto scratch = t.arena().template take<T>(
-          Shape{tasks, detail::attention_backward_scratch(plan.longest, plan.head_size)});
-      if (!t.computes()) return;
-      core::parallel_for(t.executor(), tasks, 1, [&](std::size_t i, std::size_t) {
-        const document_rows& d = documents[i / plan.kv_heads];
-        const auto columns = [&](const TensorView<T>& x, std::size_t head) {
-          return x.data() == nullptr ? TensorView<T>()
-                                     : detail::head_of_document(x, d, head, plan.head_size);
-        };
-        const std::size_t kv_head = i % plan.kv_heads;
-        for (std::size_t h = kv_head * plan.group(); h < (kv_head + 1) * plan.group(); ++h)
-          detail::attend_backward<T, Arch>(columns(q.value, h), columns(k.value, kv_head),
-                                           columns(v.value, kv_head), columns(y.gradient, h), scale,
-                                           columns(q.gradient, h), columns(k.gradient, kv_head),
-                                           columns(v.gradient, kv_head), scratch.row(i));
-      });
+  tape.record(y, [q, k, v, y, plan, scale, documents](Tape<T>& t) {
+    const std::size_t tasks = documents.size() * plan.kv_heads;
+    const auto scratch = t.arena().template take<T>(
+        Shape{tasks, detail::attention_backward_scratch(plan.longest, plan.head_size)});
+    if (!t.computes()) return;
+    core::parallel_for(t.executor(), tasks, 1, [&](std::size_t i, std::size_t) {
+      const document_rows& d = documents[i / plan.kv_heads];
+      const auto columns = [&](const TensorView<T>& x, std::size_t head) {
+        return x.data() == nullptr ? TensorView<T>()
+                                   : detail::head_of_document(x, d, head, plan.head_size);
+      };
+      const std::size_t kv_head = i % plan.kv_heads;
+      for (std::size_t h = kv_head * plan.group(); h < (kv_head + 1) * plan.group(); ++h)
+        detail::attend_backward<T, Arch>(columns(q.value, h), columns(k.value, kv_head),
+                                         columns(v.value, kv_head), columns(y.gradient, h), scale,
+                                         columns(q.gradient, h), columns(k.gradient, kv_head),
+                                         columns(v.gradient, kv_head), scratch.row(i));
     });
+  });
   return y;
 }
 

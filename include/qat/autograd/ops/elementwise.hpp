@@ -44,17 +44,16 @@ Variable<T> add(Tape<T>& tape, const Variable<T>& a, const Variable<T>& b) {
               n, y.value.row(first), [](V p, V q) { return V(p + q); },
               static_cast<const T*>(a.value.row(first)), static_cast<const T*>(b.value.row(first)));
         });
-  if (y.tracked)
-    tape.record([a, b, y](Tape<T>& t) {
-      if (!t.computes()) return;
-      for (const Variable<T>& x : {a, b})
-        if (x.tracked)
-          detail::for_row_blocks(
-              t, y.value.rows(), y.value.cols(), [&](std::size_t first, std::size_t last) {
-                detail::add_to<T, Arch>(x.gradient.row(first), y.gradient.row(first),
-                                        (last - first) * y.value.cols());
-              });
-    });
+  tape.record(y, [a, b, y](Tape<T>& t) {
+    if (!t.computes()) return;
+    for (const Variable<T>& x : {a, b})
+      if (x.tracked)
+        detail::for_row_blocks(
+            t, y.value.rows(), y.value.cols(), [&](std::size_t first, std::size_t last) {
+              detail::add_to<T, Arch>(x.gradient.row(first), y.gradient.row(first),
+                                      (last - first) * y.value.cols());
+            });
+  });
   return y;
 }
 
@@ -71,12 +70,11 @@ Variable<T> weighted_sum(Tape<T>& tape, T p, const Variable<T>& a, T q, const Va
   const Variable<T> y = tape.make(a.shape(), a.tracked || b.tracked);
   if (tape.computes())
     *y.value.data() = arithmetic::fma(p, *a.value.data(), arithmetic::product(q, *b.value.data()));
-  if (y.tracked)
-    tape.record([a, p, b, q, y](Tape<T>& t) {
-      if (!t.computes()) return;
-      if (a.tracked) *a.gradient.data() += arithmetic::product(p, *y.gradient.data());
-      if (b.tracked) *b.gradient.data() += arithmetic::product(q, *y.gradient.data());
-    });
+  tape.record(y, [a, p, b, q, y](Tape<T>& t) {
+    if (!t.computes()) return;
+    if (a.tracked) *a.gradient.data() += arithmetic::product(p, *y.gradient.data());
+    if (b.tracked) *b.gradient.data() += arithmetic::product(q, *y.gradient.data());
+  });
   return y;
 }
 
@@ -105,34 +103,33 @@ Variable<T> swiglu(Tape<T>& tape, const Variable<T>& gate, const Variable<T>& up
                    static_cast<const T*>(gate.value.row(first)),
                    static_cast<const T*>(up.value.row(first)));
         });
-  if (y.tracked)
-    tape.record([gate, up, y, denominator](Tape<T>& t) {
-      if (!t.computes()) return;
-      detail::for_row_blocks(
-          t, y.value.rows(), y.value.cols(), [&](std::size_t first, std::size_t last) {
-            const std::size_t n = (last - first) * y.value.cols();
-            const T* const g = gate.value.row(first);
-            const T* const u = up.value.row(first);
-            const T* const dy = y.gradient.row(first);
-            if (up.tracked)
-              row::map(
-                  n, up.gradient.row(first),
-                  [&](V du, V a, V d) {
-                    return arithmetic::fma(d, arithmetic::divide(a, denominator(a)), du);
-                  },
-                  static_cast<const T*>(up.gradient.row(first)), g, dy);
-            if (gate.tracked)
-              row::map(
-                  n, gate.gradient.row(first),
-                  [&](V dg, V a, V b, V d) {
-                    const V s = arithmetic::divide(V(T{1}), denominator(a));
-                    // a may be large where 1 - s is 0: the product is then 0 as it must be.
-                    const V slope = s * arithmetic::fma(a, V(V(T{1}) - s), V(T{1}));
-                    return arithmetic::fma(d, arithmetic::product(b, slope), dg);
-                  },
-                  static_cast<const T*>(gate.gradient.row(first)), g, u, dy);
-          });
-    });
+  tape.record(y, [gate, up, y, denominator](Tape<T>& t) {
+    if (!t.computes()) return;
+    detail::for_row_blocks(
+        t, y.value.rows(), y.value.cols(), [&](std::size_t first, std::size_t last) {
+          const std::size_t n = (last - first) * y.value.cols();
+          const T* const g = gate.value.row(first);
+          const T* const u = up.value.row(first);
+          const T* const dy = y.gradient.row(first);
+          if (up.tracked)
+            row::map(
+                n, up.gradient.row(first),
+                [&](V du, V a, V d) {
+                  return arithmetic::fma(d, arithmetic::divide(a, denominator(a)), du);
+                },
+                static_cast<const T*>(up.gradient.row(first)), g, dy);
+          if (gate.tracked)
+            row::map(
+                n, gate.gradient.row(first),
+                [&](V dg, V a, V b, V d) {
+                  const V s = arithmetic::divide(V(T{1}), denominator(a));
+                  // a may be large where 1 - s is 0: the product is then 0 as it must be.
+                  const V slope = s * arithmetic::fma(a, V(V(T{1}) - s), V(T{1}));
+                  return arithmetic::fma(d, arithmetic::product(b, slope), dg);
+                },
+                static_cast<const T*>(gate.gradient.row(first)), g, u, dy);
+        });
+  });
   return y;
 }
 

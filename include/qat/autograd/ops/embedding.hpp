@@ -33,15 +33,14 @@ Variable<T> embedding(Tape<T>& tape, std::span<const std::int32_t> tokens,
   if (tape.computes())
     for (std::size_t n = 0; n < tokens.size(); ++n)
       std::copy_n(table.value.row(static_cast<std::size_t>(tokens[n])), cols, y.value.row(n));
-  if (y.tracked)
-    tape.record([tokens, table, y, cols](Tape<T>& t) {
-      if (!t.computes()) return;
-      core::parallel_for(t.executor(), cols, 64, [&](std::size_t first, std::size_t last) {
-        for (std::size_t n = 0; n < tokens.size(); ++n)
-          detail::add_to<T, Arch>(table.gradient.row(static_cast<std::size_t>(tokens[n])) + first,
-                                  y.gradient.row(n) + first, last - first);
-      });
+  tape.record(y, [tokens, table, y, cols](Tape<T>& t) {
+    if (!t.computes()) return;
+    core::parallel_for(t.executor(), cols, 64, [&](std::size_t first, std::size_t last) {
+      for (std::size_t n = 0; n < tokens.size(); ++n)
+        detail::add_to<T, Arch>(table.gradient.row(static_cast<std::size_t>(tokens[n])) + first,
+                                y.gradient.row(n) + first, last - first);
     });
+  });
   return y;
 }
 

@@ -119,13 +119,12 @@ Variable<T> linear(Tape<T>& tape, const Variable<T>& x, const Variable<T>& w,
         tape.executor(), TensorView<const T>(in).matrix(), panels, y.value.matrix());
     if (bias) detail::add_bias<T, Arch>(tape, y.value, bias->value);
   }
-  if (y.tracked)
-    tape.record([x, w, bias, y](Tape<T>& t) {
-      if (x.tracked) detail::add_input_gradient<T, Arch>(t, y.gradient, w.value, x.gradient);
-      if (w.tracked) detail::add_weight_gradient<T, Arch>(t, y.gradient, x.value, w.gradient);
-      if (bias && bias->tracked && t.computes())
-        detail::add_bias_gradient<T, Arch>(t, y.gradient, bias->gradient);
-    });
+  tape.record(y, [x, w, bias, y](Tape<T>& t) {
+    if (x.tracked) detail::add_input_gradient<T, Arch>(t, y.gradient, w.value, x.gradient);
+    if (w.tracked) detail::add_weight_gradient<T, Arch>(t, y.gradient, x.value, w.gradient);
+    if (bias && bias->tracked && t.computes())
+      detail::add_bias_gradient<T, Arch>(t, y.gradient, bias->gradient);
+  });
   return y;
 }
 

@@ -34,11 +34,10 @@ Variable<float> quantize_kv(Tape<float>& tape, const Variable<float>& x, std::si
   };
   if (tape.computes())
     calibrate_fake_quantize<Q>(parallel(tape.executor()), grouped(x.value), p, grouped(y.value));
-  if (y.tracked)
-    tape.record([x, y, p, grouped](Tape<float>& t) {
-      detail::add_through_quantizer<Q>(t, grouped(x.value), detail::view_of<Q>(p),
-                                       grouped(y.gradient), grouped(x.gradient));
-    });
+  tape.record(y, [x, y, p, grouped](Tape<float>& t) {
+    detail::add_through_quantizer<Q>(t, grouped(x.value), detail::view_of<Q>(p),
+                                     grouped(y.gradient), grouped(x.gradient));
+  });
   return y;
 }
 

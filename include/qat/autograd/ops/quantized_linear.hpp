@@ -295,14 +295,13 @@ Variable<float> quantized_linear(Tape<float>& tape, const linear_input<A>& input
     }
     if (bias) detail::add_bias<float, core::default_arch>(tape, y.value, bias->value);
   }
-  if (y.tracked)
-    tape.record([input, w, &weights, bias, y](Tape<float>& t) {
-      if (input.x.tracked)
-        detail::add_quantized_input_gradient<W, A>(t, y.gradient, input, w, weights);
-      if (w.tracked) detail::add_quantized_weight_gradient<W, A>(t, y.gradient, input, w, weights);
-      if (bias && bias->tracked && t.computes())
-        detail::add_bias_gradient<float, core::default_arch>(t, y.gradient, bias->gradient);
-    });
+  tape.record(y, [input, w, &weights, bias, y](Tape<float>& t) {
+    if (input.x.tracked)
+      detail::add_quantized_input_gradient<W, A>(t, y.gradient, input, w, weights);
+    if (w.tracked) detail::add_quantized_weight_gradient<W, A>(t, y.gradient, input, w, weights);
+    if (bias && bias->tracked && t.computes())
+      detail::add_bias_gradient<float, core::default_arch>(t, y.gradient, bias->gradient);
+  });
   return y;
 }
 

@@ -32,7 +32,7 @@ Variable<T> recompute(Tape<T>& tape, const Variable<T>& x, Part part) {
                 to_string(value.shape()) + " from " + to_string(x.shape()));
     if (tape.computes()) std::copy_n(value.value.data(), value.value.size(), y.value.data());
   }
-  tape.record([x, y, part = std::move(part)](Tape<T>& t) {
+  tape.record(y, [x, y, part = std::move(part)](Tape<T>& t) {
     Tape<T> again(t.arena(), tape_mode::train, t.executor());
     const Variable<T> value = part(again, x);
     if (t.computes()) std::copy_n(y.gradient.data(), y.gradient.size(), value.gradient.data());

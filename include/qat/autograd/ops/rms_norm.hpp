@@ -57,46 +57,45 @@ Variable<T> rms_norm(Tape<T>& tape, const Variable<T>& x, const Variable<T>& gai
         factors.data()[r] = detail::normalize_row<T, Arch>(x.value.row(r), gain.value.data(),
                                                            epsilon, y.value.row(r), cols);
     });
-  if (y.tracked)
-    tape.record([x, gain, y, factors, rows, cols](Tape<T>& t) {
-      using row = arithmetic::rows<T, Arch>;
-      using V = typename row::lanes;
-      const TensorView<T> scratch = t.arena().template take<T>(Shape{rows, cols});
-      if (!t.computes()) return;
-      if (x.tracked)
-        detail::for_row_blocks(t, rows, cols, [&](std::size_t first, std::size_t last) {
-          for (std::size_t r = first; r < last; ++r) {
-            const T* const in = x.value.row(r);
-            T* const weighted = scratch.row(r);
-            row::map(
-                cols, weighted, [](V d, V g) { return arithmetic::product(d, g); },
-                static_cast<const T*>(y.gradient.row(r)), static_cast<const T*>(gain.value.data()));
-            const T factor = factors.data()[r];
-            const T share = row::dot(weighted, in, cols) / static_cast<T>(cols);
-            const T along = arithmetic::product(arithmetic::product(factor, factor), share);
-            row::map(
-                cols, x.gradient.row(r),
-                [&](V dx, V w, V v) {
-                  const V across = arithmetic::fma(V(V(T{0}) - v), V(along), w);
-                  return arithmetic::fma(V(factor), across, dx);
-                },
-                static_cast<const T*>(x.gradient.row(r)), static_cast<const T*>(weighted), in);
-          }
-        });
-      if (gain.tracked)
-        core::parallel_for(t.executor(), cols, 256, [&](std::size_t first, std::size_t last) {
-          for (std::size_t r = 0; r < rows; ++r) {
-            T* const dg = gain.gradient.data() + first;
-            row::map(
-                last - first, dg,
-                [&](V g, V d, V v) {
-                  return arithmetic::fma(d, arithmetic::product(v, V(factors.data()[r])), g);
-                },
-                static_cast<const T*>(dg), static_cast<const T*>(y.gradient.row(r) + first),
-                static_cast<const T*>(x.value.row(r) + first));
-          }
-        });
-    });
+  tape.record(y, [x, gain, y, factors, rows, cols](Tape<T>& t) {
+    using row = arithmetic::rows<T, Arch>;
+    using V = typename row::lanes;
+    const TensorView<T> scratch = t.arena().template take<T>(Shape{rows, cols});
+    if (!t.computes()) return;
+    if (x.tracked)
+      detail::for_row_blocks(t, rows, cols, [&](std::size_t first, std::size_t last) {
+        for (std::size_t r = first; r < last; ++r) {
+          const T* const in = x.value.row(r);
+          T* const weighted = scratch.row(r);
+          row::map(
+              cols, weighted, [](V d, V g) { return arithmetic::product(d, g); },
+              static_cast<const T*>(y.gradient.row(r)), static_cast<const T*>(gain.value.data()));
+          const T factor = factors.data()[r];
+          const T share = row::dot(weighted, in, cols) / static_cast<T>(cols);
+          const T along = arithmetic::product(arithmetic::product(factor, factor), share);
+          row::map(
+              cols, x.gradient.row(r),
+              [&](V dx, V w, V v) {
+                const V across = arithmetic::fma(V(V(T{0}) - v), V(along), w);
+                return arithmetic::fma(V(factor), across, dx);
+              },
+              static_cast<const T*>(x.gradient.row(r)), static_cast<const T*>(weighted), in);
+        }
+      });
+    if (gain.tracked)
+      core::parallel_for(t.executor(), cols, 256, [&](std::size_t first, std::size_t last) {
+        for (std::size_t r = 0; r < rows; ++r) {
+          T* const dg = gain.gradient.data() + first;
+          row::map(
+              last - first, dg,
+              [&](V g, V d, V v) {
+                return arithmetic::fma(d, arithmetic::product(v, V(factors.data()[r])), g);
+              },
+              static_cast<const T*>(dg), static_cast<const T*>(y.gradient.row(r) + first),
+              static_cast<const T*>(x.value.row(r) + first));
+        }
+      });
+  });
   return y;
 }
 

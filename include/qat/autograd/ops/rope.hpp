@@ -40,14 +40,13 @@ Variable<T> rope(Tape<T>& tape, const Variable<T>& x, std::span<const std::uint3
       for (std::size_t r = first; r < last; ++r)
         rotate_row<T, Arch>(table, positions[r], heads, x.value.row(r), y.value.row(r));
     });
-  if (y.tracked)
-    tape.record([x, y, positions, &table, rows, cols, heads](Tape<T>& t) {
-      if (!t.computes()) return;
-      detail::for_row_blocks(t, rows, cols, [&](std::size_t first, std::size_t last) {
-        for (std::size_t r = first; r < last; ++r)
-          add_rotated_back<T>(table, positions[r], heads, y.gradient.row(r), x.gradient.row(r));
-      });
+  tape.record(y, [x, y, positions, &table, rows, cols, heads](Tape<T>& t) {
+    if (!t.computes()) return;
+    detail::for_row_blocks(t, rows, cols, [&](std::size_t first, std::size_t last) {
+      for (std::size_t r = first; r < last; ++r)
+        add_rotated_back<T>(table, positions[r], heads, y.gradient.row(r), x.gradient.row(r));
     });
+  });
   return y;
 }
 

@@ -78,10 +78,9 @@ Variable<T> cross_entropy(Tape<T>& tape, const Variable<T>& x, const head_weight
   }
   if (tape.computes()) std::copy_n(terms.data(), losses.size(), losses.begin());
   const Variable<T> loss = detail::mean_of_rows<T, Arch>(tape, terms, counted, gradient.wanted());
-  if (loss.tracked)
-    tape.record([x, head, gradient, loss](Tape<T>& t) {
-      gradient.add_to(t, t.computes() ? *loss.gradient.data() : T{0}, x, head);
-    });
+  tape.record(loss, [x, head, gradient, loss](Tape<T>& t) {
+    gradient.add_to(t, t.computes() ? *loss.gradient.data() : T{0}, x, head);
+  });
   return loss;
 }
 
@@ -135,10 +134,9 @@ Variable<T> kl_divergence(Tape<T>& tape, const Variable<T>& x, const head_weight
   }
   if (tape.computes()) std::copy_n(terms.data(), losses.size(), losses.begin());
   const Variable<T> loss = detail::mean_of_rows<T, Arch>(tape, terms, rows, gradient.wanted());
-  if (loss.tracked)
-    tape.record([x, head, gradient, loss](Tape<T>& t) {
-      gradient.add_to(t, t.computes() ? *loss.gradient.data() : T{0}, x, head);
-    });
+  tape.record(loss, [x, head, gradient, loss](Tape<T>& t) {
+    gradient.add_to(t, t.computes() ? *loss.gradient.data() : T{0}, x, head);
+  });
   return loss;
 }
 
