@@ -315,10 +315,12 @@ void BM_rope(benchmark::State& state) {
                  });
 }
 
+template <class Gradient>
 void BM_quantize_kv(benchmark::State& state) {
+  using Q = with_gradient<W4A8KV8::key_value, Gradient>;
   time_operation(state, small_llama.hidden, 2.0 * small_llama.layers,
                  [](Tape<float>& tape, const Variable<float>& x) {
-                   return quantize_kv<W4A8KV8::key_value>(tape, x, small_llama.hidden);
+                   return quantize_kv<Q>(tape, x, small_llama.hidden);
                  });
 }
 
@@ -372,7 +374,8 @@ BENCHMARK_TEMPLATE(BM_loss, objective::teacher)->Apply(both_thread_counts);
 BENCHMARK(BM_rms_norm)->Apply(both_thread_counts);
 BENCHMARK(BM_swiglu)->Apply(both_thread_counts);
 BENCHMARK(BM_rope)->Apply(both_thread_counts);
-BENCHMARK(BM_quantize_kv)->Apply(both_thread_counts);
+BENCHMARK_TEMPLATE(BM_quantize_kv, straight_through)->Apply(both_thread_counts);
+BENCHMARK_TEMPLATE(BM_quantize_kv, through_scale)->Apply(both_thread_counts);
 BENCHMARK(BM_add)->Apply(both_thread_counts);
 BENCHMARK(BM_embedding)->Apply(both_thread_counts);
 BENCHMARK(BM_adamw)->Apply(both_thread_counts);

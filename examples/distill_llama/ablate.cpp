@@ -35,6 +35,8 @@ const std::vector<arm>& arms() {
       {"quantizer", "clipped, weights in [-1/2, 1/2]",
        [](run_options& o) { o.scheme = "w4a8kv4-clipped"; }},
       {"quantizer", "mask (-2, 2)", [](run_options& o) { o.scheme = "w4a8kv4-mask"; }},
+      {"gradient", "through the scales of K and V",
+       [](run_options& o) { o.kv_gradient = "scale"; }},
       {"KV cache", "w4a8kv4h", [](run_options& o) { o.scheme = "w4a8kv4h"; }},
       {"KV cache", "w4a8kv4hz", [](run_options& o) { o.scheme = "w4a8kv4hz"; }},
       {"KV cache", "w4a8kv5", [](run_options& o) { o.scheme = "w4a8kv5"; }},

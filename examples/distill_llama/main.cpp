@@ -49,7 +49,7 @@ void add_run(CLI::App& app, run_options& o) {
                  "Teacher: Hugging Face folder, .gguf, or llama2.c .bin; the embedded one");
   app.add_option("--tokenizer", o.tokenizer, "Where it is not in or beside the model");
   app.add_option("--out", o.out, "Folder of the run")->capture_default_str();
-  app.add_option("--preset", o.preset, "llmqat-fix, llmqat-paper or llmqat-ref")
+  app.add_option("--preset", o.preset, "qat, llmqat-fix, llmqat-paper or llmqat-ref")
       ->capture_default_str();
   app.add_option("--scheme", o.scheme, "w<bits>[g<group>]a<bits>kv<bits>[h][z]; the preset's");
   app.add_option("--seed", o.seed)->capture_default_str();
@@ -76,6 +76,8 @@ void add_run(CLI::App& app, run_options& o) {
   app.add_option("--warm-up", o.warm_up, "Steps")->capture_default_str();
   app.add_option("--clip", o.clip, "Of the gradient norm, 0: none; the preset's");
   app.add_option("--beta2", o.beta2, "Of AdamW; the preset's");
+  app.add_option("--kv-gradient", o.kv_gradient,
+                 "Of K and V: detached, or also through their scale; the preset's");
   app.add_option("--weight-decay", o.weight_decay)->capture_default_str();
   app.add_option("--loss", o.loss, "kl, labels or both")->capture_default_str();
   app.add_option("--label-weight", o.label_weight, "Of --loss both")->capture_default_str();

@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 void Run::export_student() {
   if (scheme_->save == nullptr)
     throw UsageError("scheme " + std::string(scheme_->name) +
-                     " is not exported: its values are not code times scale; train llmqat-paper or "
-                     "llmqat-fix to ship");
+                     " is not exported: its values are not code times scale; train "
+                     "qat, llmqat-fix or llmqat-paper to ship");
   const qat::distill::training_state state = trained();
   const std::string snapshot = hash_of_file(last_snapshot());
   if (fs::exists(path("export.json")) && fs::exists(path("model/model.safetensors"))) {

@@ -93,6 +93,14 @@ distill::trainer_options training_of(const run_options& options) {
   t.adamw.beta2 = options.beta2.value_or(preset.beta2);
   if (!(t.adamw.beta2 >= 0.0f && t.adamw.beta2 < 1.0f))
     throw UsageError("--beta2 " + std::to_string(t.adamw.beta2) + ": choose from 0 to below 1");
+  t.kv_gradient = preset.kv_gradient;
+  if (options.kv_gradient == "scale") {
+    t.kv_gradient = qat::llama::kv_gradient::through_scale;
+  } else if (options.kv_gradient == "detached") {
+    t.kv_gradient = qat::llama::kv_gradient::as_scheme;
+  } else if (!options.kv_gradient.empty()) {
+    throw UsageError("--kv-gradient " + options.kv_gradient + ": choose detached or scale");
+  }
   t.adamw.weight_decay = options.weight_decay;
   t.clip = options.clip.value_or(preset.clip);
   t.clip_per_token = !options.clip && preset.clip_per_token;
@@ -151,6 +159,8 @@ nlohmann::ordered_json training_facts(const run_options& options,
           {"clip", t.clip},
           {"clip_per_token", t.clip_per_token},
           {"beta2", t.adamw.beta2},
+          {"kv_gradient",
+           t.kv_gradient == qat::llama::kv_gradient::through_scale ? "scale" : "detached"},
           {"weight_decay", t.adamw.weight_decay},
           {"freeze_embedding", options.freeze_embedding},
           {"shuffle", t.shuffle},

@@ -22,7 +22,7 @@ struct run_options {
   std::string model;  ///< the embedded teacher where empty
   std::string tokenizer;
   std::string out = "qat-run";
-  std::string preset = "llmqat-fix";
+  std::string preset = "qat";
   std::string scheme;
   std::uint64_t seed = 0;
 
@@ -38,7 +38,7 @@ struct run_options {
   std::string eos = "stop";  ///< or "ignore"
   bool text_copy = false;
 
-  std::uint64_t steps = 560;
+  std::uint64_t steps = 520;
   std::size_t batch = 4;
   std::size_t accumulation = 1;
   std::optional<float> rate;
@@ -46,6 +46,7 @@ struct run_options {
   std::uint64_t warm_up = 0;
   std::optional<double> clip;
   std::optional<float> beta2;
+  std::string kv_gradient;  ///< "detached" or "scale"
   float weight_decay = 0.0f;
   std::string loss = "kl";
   float label_weight = 0.5f;

@@ -34,6 +34,7 @@
 #include <qat/quant/parameters.hpp>
 #include <qat/quant/quantize.hpp>
 #include <qat/quant/quantizer.hpp>
+#include <qat/quant/scale_gradient.hpp>
 #include <qat/version.hpp>
 
 /// \file

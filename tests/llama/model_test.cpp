@@ -131,6 +131,46 @@ TEST_CASE("Llama: gradients reach every parameter and vanish where nothing depen
   });
 }
 
+TEST_CASE(
+    "Llama: gradients through the scales of K and V are those of a scheme that has the policy") {
+  using qat::llama::activation_memory;
+  using qat::llama::kv_gradient;
+  using Through = qat::scheme<W4A8KV4::weight, W4A8KV4::activation,
+                              qat::with_gradient<W4A8KV4::key_value, qat::through_scale>>;
+  using Masked = qat::scheme<W4A8KV4::weight, W4A8KV4::activation,
+                             qat::with_gradient<W4A8KV4::key_value, qat::fixed_mask<-2, 2>>>;
+  auto parameters = random_parameters(tiny_llama);
+  const auto tokens = random_tokens(1, 20, tiny_llama.vocabulary);
+  const std::array<document_rows, 1> whole{{{0, 20}}};
+  const auto positions = positions_of(whole, tokens.size());
+  const auto gradient_of = [&]<class Scheme>(activation_memory memory, kv_gradient kind) {
+    const Llama<Scheme> model(parameters, {});
+    qat::llama::llama_parameters<float> gradients(tiny_llama);
+    run_planned<float>(qat::tape_mode::train, [&](qat::Tape<float>& tape) {
+      tape.backward(weighted_sum(
+          tape, model.forward(tape, {tokens, positions, whole}, &gradients, memory, kind)));
+    });
+    std::vector<float> all;
+    qat::llama::for_each_parameter(gradients, [&](const std::string&, const qat::Tensor<float>& t) {
+      all.insert(all.end(), t.data(), t.data() + t.size());
+    });
+    return all;
+  };
+  const auto wanted =
+      gradient_of.template operator()<Through>(activation_memory::keep, kv_gradient::as_scheme);
+  const auto keep =
+      gradient_of.template operator()<W4A8KV4>(activation_memory::keep, kv_gradient::through_scale);
+  const auto recompute = gradient_of.template operator()<W4A8KV4>(activation_memory::recompute,
+                                                                  kv_gradient::through_scale);
+  CHECK(keep == wanted);
+  CHECK(recompute == wanted);
+  CHECK(wanted !=
+        gradient_of.template operator()<W4A8KV4>(activation_memory::keep, kv_gradient::as_scheme));
+  CHECK_THROWS_AS(
+      gradient_of.template operator()<Masked>(activation_memory::keep, kv_gradient::through_scale),
+      qat::ContractViolation);
+}
+
 TEST_CASE("Llama: the context and the vocabulary are limits with numbers") {
   auto parameters = random_parameters(tiny_llama);
   const Llama<qat::full_precision> model(parameters, {});

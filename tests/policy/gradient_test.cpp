@@ -7,6 +7,12 @@
 
 TEST_CASE("straight_through: everything passes") {
   CHECK(qat::straight_through::passes(1e30f, 1e30f, -7.0f, 7.0f));
+  CHECK(!qat::detail::reaches_scale<qat::straight_through>);
+}
+
+TEST_CASE("through_scale: everything passes, also to the scale") {
+  CHECK(qat::through_scale::passes(1e30f, 1e30f, -7.0f, 7.0f));
+  CHECK(qat::detail::reaches_scale<qat::through_scale>);
 }
 
 TEST_CASE("clipped_straight_through: the boundary passes and what lies beyond does not") {

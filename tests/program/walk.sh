@@ -15,7 +15,7 @@ model=$work/model
 "$make_model" "$checkout/tests/golden/tokenizer_smollm2.json" "$model" || exit 1
 i=0
 while [ $i -lt 40 ]; do printf 'It was the best of times, it was the worst of times. '; i=$((i + 1)); done >"$work/text.txt"
-options="--model $model --text $work/text.txt --context 24 --limit 5 --preset llmqat-paper --steps 5 --batch 2 --length 16
+options="--model $model --text $work/text.txt --context 24 --limit 5 --preset qat --scheme w4a8kv4 --steps 5 --batch 2 --length 16
   --save-every 1 --validate-every 2 --validation-limit 2 --seed 3"
 
 # What must be the same bytes, whoever makes it and however often it is stopped.

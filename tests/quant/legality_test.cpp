@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <type_traits>
+
 namespace {
 
 template <class... Ps>
@@ -49,6 +51,21 @@ TEST_CASE("legality: the reference's arithmetic keeps its own policies") {
   CHECK(!compiles<qat::bits<4>, qat::llmqat_reference, qat::round_floor>);
   CHECK(!compiles<qat::bits<4>, qat::llmqat_reference, qat::fp16_scale>);
   CHECK(!compiles<qat::bits<4>, qat::llmqat_reference, qat::min_max>);
+}
+
+TEST_CASE("legality: a gradient reaches scales that are measured from a group") {
+  using qat::through_scale;
+  CHECK(compiles<qat::bits<4>, qat::per_token, through_scale>);
+  CHECK(compiles<qat::bits<4>, qat::per_group<32>, qat::affine, qat::min_max, through_scale>);
+  CHECK(!compiles<qat::bits<4>, through_scale>);  // one scale a tensor
+  CHECK(!compiles<qat::bits<4>, qat::per_token, qat::fixed_range<-1, 1>, through_scale>);
+  CHECK(!compiles<qat::bits<4>, qat::per_token, qat::round_stochastic, through_scale>);
+  CHECK(!compiles<qat::bits<4>, qat::per_token, qat::llmqat_reference, through_scale>);
+  using KV = qat::Quantizer<qat::bits<4>, qat::per_token>;
+  CHECK(qat::has_measured_group_scales<KV>);
+  CHECK(!qat::has_measured_group_scales<qat::Quantizer<qat::bits<4>>>);
+  CHECK(std::is_same_v<qat::with_gradient<KV, through_scale>,
+                       qat::Quantizer<qat::bits<4>, qat::per_token, through_scale>>);
 }
 
 TEST_CASE("legality: a policy that does not model its kind is refused") {

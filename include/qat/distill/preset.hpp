@@ -7,7 +7,7 @@
 #include <string_view>
 
 /// \file
-/// The named recipes: the released code, the paper, and the paper with its defects mended.
+/// The named recipes: this library's own, the paper with its defects mended, the paper, and the released code.
 
 namespace qat::distill {
 
@@ -23,16 +23,21 @@ struct preset {
   double clip;               ///< of the gradient norm, 0: none
   bool clip_per_token;
   float beta2;  ///< of AdamW
+  llama::kv_gradient kv_gradient;
 };
 
-/// llmqat-ref, llmqat-paper and llmqat-fix. The published recipes have the beta2 of long runs; llmqat-fix forgets squares of
-/// gradients after some twenty steps, for runs of hundreds.
+/// llmqat-ref, llmqat-paper, llmqat-fix, and qat: llmqat-fix with two changes. Its gradients reach K and V through their scales
+/// too, and its AdamW forgets squares of gradients after some twenty steps, for runs of hundreds.
 ///
 /// Source  Liu et al. 2023 (arXiv 2305.17888), and its released code for llmqat-ref.
-inline constexpr preset presets[] = {
-    {"llmqat-fix", "w4a8kv4h", false, true, false, 0, false, 0.0, false, 0.95f},
-    {"llmqat-paper", "w4a8kv4", false, true, false, 0, false, 0.0, false, 0.999f},
-    {"llmqat-ref", "w4a8kv4", true, false, true, 50, true, 1.0, true, 0.999f}};
+inline constexpr preset presets[] = {{"qat", "w4a8kv4h", false, true, false, 0, false, 0.0, false,
+                                      0.95f, llama::kv_gradient::through_scale},
+                                     {"llmqat-fix", "w4a8kv4h", false, true, false, 0, false, 0.0,
+                                      false, 0.999f, llama::kv_gradient::as_scheme},
+                                     {"llmqat-paper", "w4a8kv4", false, true, false, 0, false, 0.0,
+                                      false, 0.999f, llama::kv_gradient::as_scheme},
+                                     {"llmqat-ref", "w4a8kv4", true, false, true, 50, true, 1.0,
+                                      true, 0.999f, llama::kv_gradient::as_scheme}};
 
 /// Null for an unknown name.
 [[nodiscard]] constexpr const preset* find_preset(std::string_view name) {

@@ -45,6 +45,7 @@ struct trainer_options {
   bool shuffle = true;
   bool recompute =
       false;  ///< keeps only what enters a block, and computes the block again for its gradient: the same bits
+  llama::kv_gradient kv_gradient = llama::kv_gradient::as_scheme;  ///< behind the levels of K and V
   std::uint64_t seed = 0;
 };
 
@@ -144,10 +145,10 @@ class Trainer {
       Variable<float> wanted;
       if (options_.loss != loss_kind::labels) wanted = teacher_.forward(watching, rows.batch());
       Tape<float> tape(arena, tape_mode::train, executor_);
-      const Variable<float> hidden =
-          student_.forward(tape, rows.batch(), &gradients,
-                           options_.recompute ? llama::activation_memory::recompute
-                                              : llama::activation_memory::keep);
+      const Variable<float> hidden = student_.forward(
+          tape, rows.batch(), &gradients,
+          options_.recompute ? llama::activation_memory::recompute : llama::activation_memory::keep,
+          options_.kv_gradient);
       const auto head = student_.head(tape, &gradients);
       const std::span<const std::int32_t> targets(rows.targets);
       Variable<float> loss;

@@ -56,6 +56,17 @@ enum class activation_memory {
   recompute  ///< what enters each block, which is computed a second time: the same bits, a third more time
 };
 
+/// Quantizers whose scale a gradient can reach with through_scale in the place of the default policy.
+template <class Q>
+concept gradient_may_reach_scale =
+    has_measured_group_scales<Q> && std::same_as<typename Q::gradient, straight_through>;
+
+/// Where the gradients of K and V go behind their levels.
+enum class kv_gradient {
+  as_scheme,  ///< what the policy of the scheme says; of a scheme by name: straight through, the scales held fixed
+  through_scale  ///< also through the scales: policy through_scale
+};
+
 /// A LLaMA with the arithmetic of Scheme. Borrows its parameters; keeps them packed as its products read them.
 template <scheme_like Scheme>
 class Llama {
@@ -116,26 +127,24 @@ class Llama {
   /// The normalized last hidden state of every token, (N, C): what the head multiplies.
   ///
   /// Error   a row depends on the tokens of its document up to its own and on nothing else, to the bit.
-  /// Throws  ContractViolation for a token or position out of range, or documents beyond the batch.
+  /// Throws  ContractViolation for a token or position out of range, documents beyond the batch, or a gradient through scales
+  ///         that are not measured from their groups or whose policy masks.
   /// Cost    2 multiply-adds a weight and token, plus attention.
   [[nodiscard]] Variable<float> forward(Tape<float>& tape, const token_batch& batch,
                                         llama_parameters<float>* gradients = nullptr,
-                                        activation_memory memory = activation_memory::keep) const {
-    const auto attend = [this, batch](Tape<float>& on, std::size_t, const Variable<float>& q,
-                                      Variable<float> k, Variable<float> v) {
-      const std::size_t width = Scheme::kv_per_head ? config().head_size : config().kv_width();
+                                        activation_memory memory = activation_memory::keep,
+                                        kv_gradient behind_levels = kv_gradient::as_scheme) const {
+    const auto attend = [this, batch, behind_levels](Tape<float>& on, std::size_t,
+                                                     const Variable<float>& q, Variable<float> k,
+                                                     Variable<float> v) {
       const auto rotated = [&](const Variable<float>& x) {
         return rope(on, x, batch.positions, table_);
       };
-      if constexpr (!is_quantized<key_value>) {
-        k = rotated(k);
-      } else if constexpr (Scheme::keys == key_position::before_rope) {
-        k = rotated(quantize_kv<key_value>(on, k, width));
-        v = quantize_kv<key_value>(on, v, width);
-      } else {
-        k = quantize_kv<key_value>(on, rotated(k), width);
-        v = quantize_kv<key_value>(on, v, width);
-      }
+      if constexpr (Scheme::keys == key_position::before_rope)
+        k = rotated(levels_of(on, k, behind_levels));
+      else
+        k = levels_of(on, rotated(k), behind_levels);
+      v = levels_of(on, v, behind_levels);
       return attention(on, rotated(q), k, v, config().head_size, batch.documents);
     };
     return run(tape, batch.tokens, gradients, memory, attend);
@@ -204,6 +213,24 @@ class Llama {
   static Variable<float> variable(Tape<float>& tape, const TensorView<float>& value,
                                   Tensor<float>* gradient) {
     return gradient == nullptr ? tape.constant(value) : tape.parameter(value, gradient->view());
+  }
+
+  /// What the cache will hold of k or v: its levels, one group a token or a head, or itself.
+  Variable<float> levels_of(Tape<float>& tape, const Variable<float>& x,
+                            kv_gradient behind_levels) const {
+    if constexpr (!is_quantized<key_value>) {
+      return x;
+    } else {
+      const std::size_t width = Scheme::kv_per_head ? config().head_size : config().kv_width();
+      if constexpr (gradient_may_reach_scale<key_value>) {
+        if (behind_levels == kv_gradient::through_scale)
+          return quantize_kv<with_gradient<key_value, through_scale>>(tape, x, width);
+      }
+      QAT_EXPECTS(behind_levels == kv_gradient::as_scheme || gradient_may_reach_scale<key_value>,
+                  "the scales of " + to_string(key_value::description) +
+                      ", which this scheme's policies hold fixed");
+      return quantize_kv<key_value>(tape, x, width);
+    }
   }
 
   /// All blocks; attend(tape, layer, q, k, v) makes the heads' output. Copied where blocks are recomputed.

@@ -170,7 +170,8 @@ concept scale_application_policy = policy_of_kind<P, policy_kind::scale_applicat
 // ---- gradient ----
 
 /// passes(x, units, lo, hi): whether the gradient of the quantized value reaches x. `units` is x in units of the
-/// scale before rounding, [lo, hi] = [qmin - zero_point, qmax - zero_point] the range that does not saturate.
+/// scale before rounding, [lo, hi] = [qmin - zero_point, qmax - zero_point] the range that does not saturate. Optional
+/// `reaches_scale`: the gradient also goes through the scale.
 template <class P>
 concept gradient_policy = policy_of_kind<P, policy_kind::gradient> &&
     requires(float x, float units, float lo, float hi) {

@@ -12,6 +12,8 @@ namespace qat {
 ///
 ///   dx = mask ? dy : 0
 ///
+/// What through_scale adds to it is add_scale_gradient's.
+///
 /// Shapes    gradient (rows, cols); mask of mask_words(rows, cols) words.
 /// Valid     any floats; where the mask is set nothing is changed, NaN included.
 /// Error     exact.

@@ -116,12 +116,22 @@ concept llmqat_reference_keeps_its_own_policies =
      std::is_same_v<typename N::rounding, round_nearest_even> &&
      std::is_same_v<typename N::scale_format, fp32_scale>);
 
+/// A gradient goes through scales that are measured from the elements of a row's group and decide their levels alone: not
+/// through a fixed_range, a scale of the whole tensor, random rounding, or llmqat_reference's two epsilons.
+template <class N>
+concept scale_gradient_needs_a_measured_scale_of_a_group =
+    !detail::reaches_scale<typename N::gradient> ||
+    (N::range::statistic != range_statistic::none && !N::granularity::whole_tensor &&
+     deterministic_rounding<typename N::rounding> &&
+     !std::is_same_v<typename N::scale_application, llmqat_reference>);
+
 /// The rules that a set of policies must keep together.
 template <class... Ps>
 concept legal_combination = one_bit_is_affine_only<detail::named_policies<Ps...>> &&
     range_fits_symmetric_codes<detail::named_policies<Ps...>> &&
     range_fits_affine_codes<detail::named_policies<Ps...>> &&
     signed_scale_has_a_signed_format<detail::named_policies<Ps...>> &&
-    llmqat_reference_keeps_its_own_policies<detail::named_policies<Ps...>>;
+    llmqat_reference_keeps_its_own_policies<detail::named_policies<Ps...>> &&
+    scale_gradient_needs_a_measured_scale_of_a_group<detail::named_policies<Ps...>>;
 
 }  // namespace qat

@@ -103,4 +103,25 @@ template <policy... Ps>
 &&one_policy_per_kind<Ps...>&& a_bit_width_is_named<Ps...>&&
     legal_combination<Ps...> using Quantizer = typename detail::make_quantizer<Ps...>::type;
 
+namespace detail {
+
+template <class Q, class Gradient>
+struct replace_gradient;
+template <class B, class G, class R, class S, class Range, class Grid, class F, class A, class Old,
+          class Gradient>
+struct replace_gradient<basic_quantizer<B, G, R, S, Range, Grid, F, A, Old>, Gradient> {
+  using type = basic_quantizer<B, G, R, S, Range, Grid, F, A, Gradient>;
+};
+
+}  // namespace detail
+
+/// Q with another gradient policy: the same codes and levels.
+template <quantizer_like Q, gradient_policy Gradient>
+using with_gradient = typename detail::replace_gradient<Q, Gradient>::type;
+
+/// Whether with_gradient<Q, through_scale> is legal.
+template <class Q>
+concept has_measured_group_scales = quantizer_like<Q> &&
+    scale_gradient_needs_a_measured_scale_of_a_group<with_gradient<Q, through_scale>>;
+
 }  // namespace qat

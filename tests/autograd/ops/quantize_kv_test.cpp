@@ -54,6 +54,24 @@ TEST_CASE("quantize_kv: the gradient passes straight through or as its policy sa
   CHECK(dropped > 5);
 }
 
+TEST_CASE("quantize_kv: through_scale adds what the scale of each group passes on") {
+  using Through = qat::with_gradient<KV4Z, qat::through_scale>;
+  auto x = uniform_tensor<float>(1, {5, 12}, 3.0f);
+  const auto have = gradient_of<Through>(x, 4);
+  qat::Tensor<float> expected = uniform_tensor<float>(55, x.shape());
+  const auto dy = uniform_tensor<float>(77, x.shape());
+  const qat::matrix_view<const float> grouped(x.data(), 15, 4);
+  qat::add_scale_gradient<Through>(grouped, qat::calibrate<Through>(grouped),
+                                   qat::matrix_view<const float>(dy.data(), 15, 4),
+                                   qat::matrix_view<float>(expected.data(), 15, 4));
+  int reached = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    reached += expected.data()[i] != uniform(55, i) ? 1 : 0;
+    CHECK(have.data()[i] == expected.data()[i] + dy.data()[i]);
+  }
+  CHECK(reached >= 15);
+}
+
 TEST_CASE("quantize_kv: a width that does not divide throws") {
   qat::Arena arena(4096);
   qat::Tape<float> tape(arena, qat::tape_mode::infer);

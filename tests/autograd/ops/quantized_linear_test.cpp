@@ -129,6 +129,35 @@ void check_definition() {
 
 }  // namespace
 
+TEST_CASE("quantized_linear: through_scale adds what the scales of weights and inputs pass on") {
+  using W = qat::with_gradient<W4, qat::through_scale>;
+  using A4 = qat::Quantizer<qat::bits<4>, qat::per_token>;
+  using A = qat::with_gradient<A4, qat::through_scale>;
+  auto x = uniform_tensor<float>(1, {rows, in}, 2.0f),
+       w = uniform_tensor<float>(2, {out, in}, 1.5f);
+  const layer_run straight = run_layer<W4, A4>(x, w), through = run_layer<W, A>(x, w);
+  CHECK(std::equal(straight.y.data(), straight.y.data() + straight.y.size(), through.y.data()));
+  const auto check = [&]<class Q>(const qat::Tensor<float>& values, const qat::Tensor<float>& from,
+                                  const qat::Tensor<float>& have) {
+    qat::Tensor<float> dy(values.shape()), added(values.shape());
+    for (std::size_t i = 0; i < dy.size(); ++i) dy.data()[i] = from.data()[i] - begun(i);
+    std::fill_n(added.data(), added.size(), 0.0f);
+    qat::add_scale_gradient<Q>(values.view().matrix(), qat::calibrate<Q>(values.view().matrix()),
+                               dy.view().matrix(), added.view().matrix());
+    std::size_t reached = 0;
+    for (std::size_t i = 0; i < dy.size(); ++i) {
+      // Two chains of at most 21 roundings of numbers below 2^5: 42 * 2^-19; in the scale's part 37 of them, each times half
+      // a level of seven: 2^-12 together.
+      const float wanted = from.data()[i] + added.data()[i];
+      CHECK(std::abs(have.data()[i] - wanted) <= 0x1p-12f);
+      if (added.data()[i] != 0.0f) ++reached;
+    }
+    CHECK(reached == values.rows());
+  };
+  check.template operator()<W>(w, straight.dw, through.dw);
+  check.template operator()<A>(x, straight.dx, through.dx);
+}
+
 TEST_CASE("quantized_linear: forward and gradients are the straight-through definition on levels") {
   SUBCASE("codes") {
     check_definition<W4, A8>();

@@ -5,6 +5,7 @@
 #include <qat/quant/fake_quantize_backward.hpp>
 #include <qat/quant/gradient_mask.hpp>
 #include <qat/quant/parameters.hpp>
+#include <qat/quant/scale_gradient.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -16,16 +17,23 @@
 
 namespace qat::detail {
 
+/// A quantizer whose gradient is not simply that of its levels.
+template <class Q>
+concept has_own_gradient =
+    quantizer_like<Q> && !std::is_same_v<typename Q::gradient, straight_through>;
+
 /// A quantizer through which not every gradient passes.
 template <class Q>
 concept has_masked_gradient =
-    quantizer_like<Q> && !std::is_same_v<typename Q::gradient, straight_through>;
+    has_own_gradient<Q> && !std::is_same_v<typename Q::gradient, through_scale>;
 
-/// dx += mask(dy): what the gradient policy of Q lets through of dy, which is masked in place.
+/// dx += mask(dy), and what comes through the scales where the gradient policy of Q says so. dy is masked in place.
 template <quantizer_like Q>
 void add_through_quantizer(Tape<float>& tape, const matrix_view<const float>& x,
                            const parameters_view<Q>& p, const matrix_view<float>& dy,
                            const matrix_view<float>& dx) {
+  if constexpr (reaches_scale<typename Q::gradient>)
+    if (tape.computes()) add_scale_gradient<Q>(parallel(tape.executor()), x, p, dy, dx);
   if constexpr (has_masked_gradient<Q>) {
     const ArenaScope scope(tape.arena());
     const auto mask = tape.arena().template take<std::uint64_t>(Shape{mask_words(x.rows, x.cols)});
@@ -45,7 +53,7 @@ void add_through_quantizer(Tape<float>& tape, const matrix_view<const float>& x,
 /// is not quantized, or goes straight through, is added where it belongs, continuing the chains that are there.
 template <class Q, class Parameters, class Add>
 void add_gradient_of(Tape<float>& tape, const Variable<float>& v, const Parameters& p, Add&& add) {
-  if constexpr (!has_masked_gradient<Q>) {
+  if constexpr (!has_own_gradient<Q>) {
     add(v.gradient);
   } else {
     const ArenaScope scope(tape.arena());

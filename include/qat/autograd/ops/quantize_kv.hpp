@@ -18,7 +18,8 @@ namespace qat {
 /// Shapes    x, y (N, C) without gaps; width divides C: C for one group of parameters a token, the head size for one a
 ///           head.
 /// Error     none beyond calibrate_fake_quantize, whose bits it has.
-/// Gradient  as Q's gradient policy says: straight_through: dx += dy.  dy is masked in place.
+/// Gradient  as Q's gradient policy says: straight_through: dx += dy; through_scale: also what add_scale_gradient adds.  dy is
+///           masked in place.
 /// Throws    ContractViolation if width does not divide C.
 /// Cost      a read and a write an element.
 /// Source    Liu et al. 2023 (arXiv 2305.17888), section 2.2 (KV cache).

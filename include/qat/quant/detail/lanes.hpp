@@ -135,6 +135,9 @@ struct gradient_lanes<straight_through, Arch> {
 };
 
 template <class Arch>
+struct gradient_lanes<through_scale, Arch> : gradient_lanes<straight_through, Arch> {};
+
+template <class Arch>
 struct gradient_lanes<clipped_straight_through, Arch> {
   using batch = core::float_batch<Arch>;
   static QAT_INLINE std::uint64_t passes(batch, batch units, const group_operands& g) {
