@@ -89,8 +89,8 @@ void plan(const run_options& options, qat::core::executor_reference executor) {
       12.0 * count * static_cast<double>(options.keep + 2) + stored.bytes + 4.0 * tokens;
   const double speed = probe(executor);
   const double generate_seconds =
-      static_cast<double>(g.samples) * length * (linear + head) / (0.25 * speed);
-  const double train_seconds = tokens * (2.0 * linear + 3.2 * linear + 5.0 * head) / (0.6 * speed);
+      static_cast<double>(g.samples) * length * (linear + head) / (0.35 * speed);
+  const double train_seconds = tokens * (2.0 * linear + 3.2 * linear + 5.0 * head) / (0.85 * speed);
   nlohmann::ordered_json json{
       {"parameters", qat::llama::parameter_count(c)},
       {"scheme", scheme_of(options)},
