@@ -53,17 +53,6 @@ template <quantizer_like Q, class Backend>
   return total;
 }
 
-/// The magnitude of a group's scale before its format rounds it.
-template <quantizer_like Q>
-[[nodiscard]] constexpr float unrounded_scale(const group_statistics& s) {
-  if constexpr (Q::has_zero_point) {
-    const range_interval interval = Q::range::affine_interval(s);
-    return (interval.hi - interval.lo) / static_cast<float>(Q::qmax - Q::qmin);
-  } else {
-    return std::fabs(Q::range::symmetric_scale(s, Q::qmin, Q::qmax));
-  }
-}
-
 /// The first of [begin, begin + count) of row r whose value, or magnitude, is `wanted`.
 template <bool Magnitude>
 [[nodiscard]] std::size_t first_of(const matrix_view<const float>& x, std::size_t r,
@@ -114,7 +103,7 @@ void add_scale_gradient(const E& e, const X& x, const P& p, const DY& dy, DX&& d
     if (!measured.finite() || measured.absmax == 0) return;
     const group_statistics s = measured.result();
     const detail::group_parameters group = detail::read_parameters<Q>(params, at);
-    if (!(std::fabs(group.scale) <= 2.0f * detail::unrounded_scale<Q>(s))) return;
+    if (!(std::fabs(group.scale) <= 2.0f * std::fabs(detail::unrounded_scale<Q>(s)))) return;
     const float sum = detail::error_times_gradient<Q, backend>(view, in, r, begin, count,
                                                                detail::operands_of<Q>(group));
     if constexpr (Q::has_zero_point && Range::statistic == range_statistic::min_max) {

@@ -68,35 +68,44 @@ inline constexpr bool must_flatten_tiny =
     reach_of<Rounding> == rounding_reach::one && !std::is_same_v<Rounding, round_stochastic>;
 inline constexpr float tiny_units = 0x1p-118f;
 
+/// The scale of a group before its format rounds it: range.symmetric_scale(statistics) or (hi - lo) / (qmax - qmin).
+template <quantizer_like Q>
+[[nodiscard]] constexpr float unrounded_scale(const group_statistics& s) {
+  if constexpr (!Q::has_zero_point) {
+    return Q::range::symmetric_scale(s, Q::qmin, Q::qmax);
+  } else {
+    const range_interval interval = Q::range::affine_interval(s);
+    // Opaque: an end may be the product of whoever made x, and must not be fused into the difference.
+    const float span = core::opaque(interval.hi) - core::opaque(interval.lo);
+    return span / static_cast<float>(Q::qmax - Q::qmin);
+  }
+}
+
 /// The parameters of a group from its statistics.
 ///
-///   symmetric  scale = nearest(range.symmetric_scale(statistics))
-///   affine     scale = nearest((hi - lo) / (qmax - qmin)),  zero_point = clamp(qmin - round_nearest_even(lo / scale))
+///   scale = nearest(unrounded_scale);  affine: zero_point = clamp(qmin - round_nearest_even(lo / scale))
 ///
 /// A group that is not finite gets scale NaN and zero point 0; a scale below 2^-126 before it is rounded gives 1 and 0.
 template <quantizer_like Q>
 [[nodiscard]] constexpr group_parameters parameters_of(const group_statistics& s, bool finite) {
-  using Range = typename Q::range;
   if (!finite) return {not_a_number, 0.0f};
   if constexpr (std::is_same_v<typename Q::scale_application, llmqat_reference>) {
     return {llmqat_reference::multiplier(s.absmax, Q::qmax), 0.0f};
   } else if constexpr (!Q::has_zero_point) {
-    const float scale = Range::symmetric_scale(s, Q::qmin, Q::qmax);
+    const float scale = unrounded_scale<Q>(s);
     const float magnitude = scale < 0.0f ? -scale : scale;
     if (magnitude < 0x1p-126f) return {1.0f, 0.0f};
     return {Q::scale_format::nearest(scale), 0.0f};
   } else {
-    const range_interval interval = Range::affine_interval(s);
-    // Opaque: an end may be the product of whoever made x, and must not be fused into the difference.
-    const float span = core::opaque(interval.hi) - core::opaque(interval.lo);
-    const float exact = span / static_cast<float>(Q::qmax - Q::qmin);
+    const float exact = unrounded_scale<Q>(s);
     if (exact < 0x1p-126f) return {1.0f, 0.0f};
     const float scale = Q::scale_format::nearest(exact);
     if (is_nan(scale)) return {scale, 0.0f};
     const float lowest = static_cast<float>(Q::qmin);
     const float highest = static_cast<float>(Q::qmax);
     // lo / scale lies in [-(qmax - qmin) * (1 + 2^-7), 0] for every format, within reach of round_nearest_even.
-    const float zero_point = lowest - round_nearest_even::apply(interval.lo / scale);
+    const float zero_point =
+        lowest - round_nearest_even::apply(Q::range::affine_interval(s).lo / scale);
     return {scale, zero_point < lowest ? lowest : zero_point > highest ? highest : zero_point};
   }
 }
