@@ -9,19 +9,13 @@
 #include <string>
 #include <vector>
 
+#include <tests/support/floats.hpp>
+
 namespace {
 
 using A8 = qat::Quantizer<qat::bits<8>, qat::per_token>;
 using A8_group = qat::Quantizer<qat::bits<8>, qat::per_group<32>, qat::fp16_scale>;
 using A8_affine = qat::Quantizer<qat::bits<8>, qat::per_token, qat::affine, qat::min_max>;
-
-std::vector<float> noise(std::size_t n, std::uint32_t seed) {
-  std::vector<float> x(n);
-  for (std::size_t i = 0; i < n; ++i)
-    x[i] = static_cast<float>(static_cast<std::int32_t>(qat::core::random_bits(seed, 0, i))) *
-           0x1p-30f;
-  return x;
-}
 
 template <class Q>
 struct outcome {
@@ -72,8 +66,8 @@ void check_all_sizes() {
   for (const std::size_t cols : {1u, 7u, 15u, 16u, 31u, 64u, 65u, 130u, 511u, 512u, 513u, 1100u}) {
     CAPTURE(cols);
     const std::size_t rows = 3;
-    auto x = noise(rows * cols, static_cast<std::uint32_t>(cols));
-    const auto gain = noise(cols, 99);
+    auto x = qat::testing::uniform_floats(cols, rows * cols, 2.0f);
+    const auto gain = qat::testing::uniform_floats(99, cols, 2.0f);
     CHECK(run<Q>(qat::scalar{}, x, rows, cols, gain, 1e-5f) ==
           by_definition<Q>(x, rows, cols, gain, 1e-5f));
     CHECK(run<Q>(qat::simd<>{}, x, rows, cols, gain, 1e-5f) ==

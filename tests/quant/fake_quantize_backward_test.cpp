@@ -19,14 +19,6 @@ using clipped = qat::Quantizer<qat::bits<4>, qat::per_group<24>, qat::clipped_st
 using fixed = qat::Quantizer<qat::bits<4>, qat::per_channel, qat::fixed_mask<-2, 2>>;
 using through = qat::Quantizer<qat::bits<4>, qat::per_channel>;
 
-std::vector<float> noise(std::size_t n, std::uint64_t seed) {
-  std::vector<float> x(n);
-  for (std::size_t i = 0; i < n; ++i)
-    x[i] = static_cast<float>(static_cast<std::int32_t>(qat::core::random_bits(seed, 0, i))) *
-           0x1p-29f;
-  return x;
-}
-
 std::vector<std::uint32_t> patterns(const std::vector<float>& x) {
   std::vector<std::uint32_t> bits;
   for (const float value : x) bits.push_back(std::bit_cast<std::uint32_t>(value));
@@ -37,8 +29,8 @@ std::vector<std::uint32_t> patterns(const std::vector<float>& x) {
 template <class Q>
 void check(std::size_t rows, std::size_t cols) {
   CAPTURE(cols);
-  const auto x = noise(rows * cols, 3);
-  auto dy = noise(rows * cols, 4);
+  const auto x = qat::testing::uniform_floats(3, rows * cols, 4.0f);
+  auto dy = qat::testing::uniform_floats(4, rows * cols, 4.0f);
   if (!dy.empty()) dy[0] = std::numeric_limits<float>::quiet_NaN();  // passes or is cleared whole
   qat::parameters<Q> p = qat::detail::make_parameters<Q>(rows, cols);
   for (float& scale : p.scales) scale = 0.25f;

@@ -10,6 +10,8 @@
 #include <limits>
 #include <vector>
 
+#include <tests/support/floats.hpp>
+
 namespace {
 
 using clipped = qat::Quantizer<qat::bits<4>, qat::per_group<24>, qat::clipped_straight_through>;
@@ -20,14 +22,6 @@ struct only_positive : qat::policy_of<qat::policy_kind::gradient> {
   static constexpr bool passes(float x, float, float, float) noexcept { return x > 0.0f; }
 };
 using mine = qat::Quantizer<qat::bits<4>, qat::per_channel, only_positive>;
-
-std::vector<float> noise(std::size_t n) {
-  std::vector<float> x(n);
-  for (std::size_t i = 0; i < n; ++i)
-    x[i] =
-        static_cast<float>(static_cast<std::int32_t>(qat::core::random_bits(11, 0, i))) * 0x1p-29f;
-  return x;
-}
 
 template <class Q, class E>
 std::vector<std::uint64_t> mask_of(const E& e, const std::vector<float>& x, std::size_t rows,
@@ -42,7 +36,7 @@ template <class Q>
 void check_mask(std::size_t rows, std::size_t cols) {
   CAPTURE(rows);
   CAPTURE(cols);
-  auto x = noise(rows * cols);
+  auto x = qat::testing::uniform_floats(11, rows * cols, 4.0f);
   if (!x.empty()) x[x.size() / 2] = std::numeric_limits<float>::quiet_NaN();
   qat::parameters<Q> p = qat::detail::make_parameters<Q>(rows, cols);
   for (std::size_t i = 0; i < p.scales.size(); ++i)
@@ -100,7 +94,7 @@ TEST_CASE(
 
 TEST_CASE("gradient_mask: a strided matrix gives the bits of its contiguous copy") {
   const std::size_t rows = 5, cols = 70;
-  const auto x = noise(rows * cols);
+  const auto x = qat::testing::uniform_floats(11, rows * cols, 4.0f);
   std::vector<float> transposed(rows * cols);
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t c = 0; c < cols; ++c) transposed[c * rows + r] = x[r * cols + c];
@@ -112,7 +106,7 @@ TEST_CASE("gradient_mask: a strided matrix gives the bits of its contiguous copy
 }
 
 TEST_CASE("gradient_mask: a mask of the wrong size is refused") {
-  const auto x = noise(130);
+  const auto x = qat::testing::uniform_floats(11, 130, 4.0f);
   const auto p = qat::calibrate<fixed>(qat::matrix_view<const float>(x.data(), 1, 130));
   std::vector<std::uint64_t> mask(2);
   CHECK_THROWS_AS(

@@ -29,14 +29,6 @@ using Signed = qat::Quantizer<bits<4>, qat::per_group<32>, qat::symmetric_full, 
 using Ends = qat::Quantizer<bits<4>, qat::per_token, affine, qat::min_max, qat::through_scale>;
 using Mirrored = qat::Quantizer<bits<4>, qat::per_token, affine, qat::absmax, qat::through_scale>;
 
-std::vector<float> noise(std::size_t n, std::uint64_t seed) {
-  std::vector<float> x(n);
-  for (std::size_t i = 0; i < n; ++i)
-    x[i] = static_cast<float>(static_cast<std::int32_t>(qat::core::random_bits(seed, 0, i))) *
-           0x1p-29f;
-  return x;
-}
-
 bool same(const std::vector<float>& a, const std::vector<float>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), qat::testing::same);
 }
@@ -72,11 +64,11 @@ template <class Q>
 void check(std::size_t cols, int only = 0) {
   CAPTURE(cols);
   const std::size_t rows = 3;
-  auto x = noise(rows * cols, 5);
+  auto x = qat::testing::uniform_floats(5, rows * cols, 4.0f);
   if (only != 0)  // one end of the range is zero
     for (float& v : x) v = std::fabs(v) * static_cast<float>(only);
-  const auto dy = noise(rows * cols, 6);
-  const auto before = noise(rows * cols, 7);
+  const auto dy = qat::testing::uniform_floats(6, rows * cols, 4.0f);
+  const auto before = qat::testing::uniform_floats(7, rows * cols, 4.0f);
   const qat::matrix_view<const float> view(x.data(), rows, cols);
   const auto p = qat::calibrate<Q>(view);
   std::vector<float> y(x.size());
@@ -145,7 +137,9 @@ TEST_CASE("add_scale_gradient: what differences of the scale give, at every size
 
 TEST_CASE("add_scale_gradient: columns that are not contiguous give the same bits") {
   const std::size_t rows = 3, cols = 700;
-  const auto x = noise(rows * cols, 5), dy = noise(rows * cols, 6), before = noise(rows * cols, 7);
+  const auto x = qat::testing::uniform_floats(5, rows * cols, 4.0f),
+             dy = qat::testing::uniform_floats(6, rows * cols, 4.0f),
+             before = qat::testing::uniform_floats(7, rows * cols, 4.0f);
   std::vector<float> xt(x.size()), dyt(x.size()), dxt(x.size());
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t c = 0; c < cols; ++c) {
@@ -166,7 +160,7 @@ TEST_CASE("add_scale_gradient: columns that are not contiguous give the same bit
 TEST_CASE(
     "add_scale_gradient: the first of equals receives, and groups without a measured scale add "
     "nothing") {
-  const auto dy = noise(8, 6);
+  const auto dy = qat::testing::uniform_floats(6, 8, 4.0f);
   const std::vector<float> zeros(8, 0.0f);
   const auto of = [&](std::vector<float> x) { return added<KV4>(qat::simd<>{}, x, 1, dy, zeros); };
   const auto equal = of({0.1f, -1.0f, 0.45f, 1.0f, -1.0f, 0.3f, 0.2f, 0.6f});
