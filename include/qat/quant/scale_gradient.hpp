@@ -5,7 +5,6 @@
 #include <qat/quant/detail/walk.hpp>
 
 #include <algorithm>
-#include <cmath>
 
 /// \file
 /// The gradient that reaches a group's elements through its scale.
@@ -58,7 +57,7 @@ template <bool Magnitude>
 [[nodiscard]] std::size_t first_of(const matrix_view<const float>& x, std::size_t r,
                                    std::size_t begin, std::size_t count, float wanted) {
   std::size_t c = begin;
-  while (c + 1 < begin + count && (Magnitude ? std::fabs(x(r, c)) : x(r, c)) != wanted) ++c;
+  while (c + 1 < begin + count && (Magnitude ? core::absolute(x(r, c)) : x(r, c)) != wanted) ++c;
   return c;
 }
 
@@ -103,7 +102,8 @@ void add_scale_gradient(const E& e, const X& x, const P& p, const DY& dy, DX&& d
     if (!measured.finite() || measured.absmax == 0) return;
     const group_statistics s = measured.result();
     const detail::group_parameters group = detail::read_parameters<Q>(params, at);
-    if (!(std::fabs(group.scale) <= 2.0f * std::fabs(detail::unrounded_scale<Q>(s)))) return;
+    if (!(core::absolute(group.scale) <= 2.0f * core::absolute(detail::unrounded_scale<Q>(s))))
+      return;
     const float sum = detail::error_times_gradient<Q, backend>(view, in, r, begin, count,
                                                                detail::operands_of<Q>(group));
     if constexpr (Q::has_zero_point && Range::statistic == range_statistic::min_max) {
