@@ -70,9 +70,9 @@ std::uint64_t training_step(llama_parameters<float>& parameters, unsigned thread
   Hash hash;
   const auto step = [&](qat::Arena& arena) {
     qat::Tape<float> tape(arena, qat::tape_mode::train, threads);
-    const auto hidden = model.forward(tape, {ids, positions, documents}, &gradients,
-                                      qat::llama::activation_memory::keep,
-                                      qat::llama::kv_gradient::through_scale);
+    const auto hidden =
+        model.forward(tape, {ids, positions, documents}, &gradients,
+                      qat::llama::activation_memory::keep, qat::llama::kv_gradient::through_scale);
     const auto loss = qat::cross_entropy(tape, hidden, model.head(tape, &gradients),
                                          std::span<const std::int32_t>(targets));
     if (tape.computes()) {

@@ -19,7 +19,7 @@ namespace {
 
 using qat::affine;
 using qat::bits;
-using W4 = qat::Quantizer<bits<4>, qat::per_channel, qat::through_scale>;
+using W4Scale = qat::Quantizer<bits<4>, qat::per_channel, qat::through_scale>;
 using KV4 = qat::Quantizer<bits<4>, qat::per_token, qat::fp16_scale, qat::through_scale>;
 using G24 = qat::Quantizer<bits<3>, qat::per_group<24>, qat::through_scale>;
 using HalfSpan = qat::Quantizer<bits<4>, qat::per_group<32>, qat::symmetric_full,
@@ -29,7 +29,7 @@ using Signed = qat::Quantizer<bits<4>, qat::per_group<32>, qat::symmetric_full, 
 using Ends = qat::Quantizer<bits<4>, qat::per_token, affine, qat::min_max, qat::through_scale>;
 using Mirrored = qat::Quantizer<bits<4>, qat::per_token, affine, qat::absmax, qat::through_scale>;
 
-bool same(const std::vector<float>& a, const std::vector<float>& b) {
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), qat::testing::same);
 }
 
@@ -61,7 +61,7 @@ double scale_of(const std::vector<double>& group) {
 
 /// Against differences of sum_i dy_i (x_i + s(x) e_i) - dy_i x_i, the errors of rounding e_i = (y_i - x_i) / s held fixed.
 template <class Q>
-void check(std::size_t cols, int only = 0) {
+void check_scale_gradient(std::size_t cols, int only = 0) {
   CAPTURE(cols);
   const std::size_t rows = 3;
   auto x = qat::testing::uniform_floats(5, rows * cols, 4.0f);
@@ -114,24 +114,24 @@ void check(std::size_t cols, int only = 0) {
     }
 
   const auto oracle = added<Q>(qat::scalar{}, x, rows, dy, before);
-  CHECK(same(have, oracle));
+  CHECK(same_bits(have, oracle));
   qat::core::ThreadExecutor threads(3);
-  CHECK(same(have, added<Q>(qat::parallel(threads), x, rows, dy, before)));
+  CHECK(same_bits(have, added<Q>(qat::parallel(threads), x, rows, dy, before)));
 }
 
 }  // namespace
 
 TEST_CASE("add_scale_gradient: what differences of the scale give, at every size") {
   for (const std::size_t cols : {5u, 24u, 64u, 100u, 600u}) {
-    check<W4>(cols);
-    check<KV4>(cols);
-    check<G24>(cols);
-    check<HalfSpan>(cols);
-    check<Signed>(cols);
-    check<Ends>(cols);
-    check<Ends>(cols, 1);
-    check<Ends>(cols, -1);
-    check<Mirrored>(cols);
+    check_scale_gradient<W4Scale>(cols);
+    check_scale_gradient<KV4>(cols);
+    check_scale_gradient<G24>(cols);
+    check_scale_gradient<HalfSpan>(cols);
+    check_scale_gradient<Signed>(cols);
+    check_scale_gradient<Ends>(cols);
+    check_scale_gradient<Ends>(cols, 1);
+    check_scale_gradient<Ends>(cols, -1);
+    check_scale_gradient<Mirrored>(cols);
   }
 }
 
@@ -150,9 +150,9 @@ TEST_CASE("add_scale_gradient: columns that are not contiguous give the same bit
   const auto turned = [&](auto& v) {
     return qat::matrix_view(v.data(), rows, cols, 1, static_cast<std::ptrdiff_t>(rows));
   };
-  const auto p = qat::calibrate<W4>(qat::matrix_view<const float>(x.data(), rows, cols));
-  qat::add_scale_gradient<W4>(turned(xt), p, turned(dyt), turned(dxt));
-  const auto expected = added<W4>(qat::simd<>{}, x, rows, dy, before);
+  const auto p = qat::calibrate<W4Scale>(qat::matrix_view<const float>(x.data(), rows, cols));
+  qat::add_scale_gradient<W4Scale>(turned(xt), p, turned(dyt), turned(dxt));
+  const auto expected = added<W4Scale>(qat::simd<>{}, x, rows, dy, before);
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t c = 0; c < cols; ++c) CHECK(dxt[c * rows + r] == expected[r * cols + c]);
 }
