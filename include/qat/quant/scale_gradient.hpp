@@ -2,7 +2,7 @@
 
 #include <qat/core/float_environment.hpp>
 #include <qat/core/rows.hpp>
-#include <qat/quant/detail/walk.hpp>
+#include <qat/quant/quantize.hpp>
 
 #include <algorithm>
 
