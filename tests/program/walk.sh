@@ -99,6 +99,10 @@ gives 1 'holds a run with other options (/training/rate)' $options --out "$work/
 # shellcheck disable=SC2086
 gives 1 'choose kl, labels or both' $options --out "$work/other" --loss words
 # shellcheck disable=SC2086
+gives 1 'choose detached or scale' $options --out "$work/other" --kv-gradient free
+# shellcheck disable=SC2086
+gives 1 'holds a run with other options (/training/kv_gradient)' $options --out "$work/one" --kv-gradient detached
+# shellcheck disable=SC2086
 gives 1 "give --head and --embedding the same bits" $options --out "$work/other" --head 8
 # shellcheck disable=SC2086
 gives 0 '0 differ' $options --out "$work/tables" --head 8 --embedding 8
