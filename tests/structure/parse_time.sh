@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints the time g++ takes to parse quant.hpp over that for <xsimd/xsimd.hpp> alone, for this machine's
 # instruction set and for the baseline. The goal is 1.6; above 2.0 is refused (the margin is for noise).
-# The two headers are taken in alternation, and the minimum of 7 counts.
+# The two headers are taken in alternation, and the minimum of 4 counts.
 # Usage: parse_time.sh <checkout> <compiler>
 set -eu
 root=$1
@@ -16,7 +16,7 @@ seconds() {
 
 # compare <name> <limit> <flag>
 compare() {
-  for round in 1 2 3 4 5 6 7; do
+  for round in 1 2 3 4; do
     echo "xsimd $(seconds xsimd/xsimd.hpp "$3")"
     echo "quant $(seconds qat/quant.hpp "$3")"
   done | awk -v name="$1" -v limit="$2" '
