@@ -317,7 +317,7 @@ void BM_rope(benchmark::State& state) {
 
 template <class Gradient>
 void BM_quantize_kv(benchmark::State& state) {
-  using Q = with_gradient<W4A8KV8::key_value, Gradient>;
+  using Q = with_policy<W4A8KV8::key_value, Gradient>;
   time_operation(state, small_llama.hidden, 2.0 * small_llama.layers,
                  [](Tape<float>& tape, const Variable<float>& x) {
                    return quantize_kv<Q>(tape, x, small_llama.hidden);

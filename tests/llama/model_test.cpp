@@ -136,9 +136,9 @@ TEST_CASE(
   using qat::llama::activation_memory;
   using qat::llama::kv_gradient;
   using Through = qat::scheme<W4A8KV4::weight, W4A8KV4::activation,
-                              qat::with_gradient<W4A8KV4::key_value, qat::through_scale>>;
+                              qat::with_policy<W4A8KV4::key_value, qat::through_scale>>;
   using Masked = qat::scheme<W4A8KV4::weight, W4A8KV4::activation,
-                             qat::with_gradient<W4A8KV4::key_value, qat::fixed_mask<-2, 2>>>;
+                             qat::with_policy<W4A8KV4::key_value, qat::fixed_mask<-2, 2>>>;
   auto parameters = random_parameters(tiny_llama);
   const auto tokens = random_tokens(1, 20, tiny_llama.vocabulary);
   const std::array<document_rows, 1> whole{{{0, 20}}};

@@ -64,8 +64,10 @@ TEST_CASE("legality: a gradient reaches scales that are measured from a group") 
   using KV = qat::Quantizer<qat::bits<4>, qat::per_token>;
   CHECK(qat::has_measured_group_scales<KV>);
   CHECK(!qat::has_measured_group_scales<qat::Quantizer<qat::bits<4>>>);
-  CHECK(std::is_same_v<qat::with_gradient<KV, through_scale>,
+  CHECK(std::is_same_v<qat::with_policy<KV, through_scale>,
                        qat::Quantizer<qat::bits<4>, qat::per_token, through_scale>>);
+  CHECK(std::is_same_v<qat::with_policy<KV, qat::bits<8>>,
+                       qat::Quantizer<qat::bits<8>, qat::per_token>>);
 }
 
 TEST_CASE("legality: a policy that does not model its kind is refused") {

@@ -224,7 +224,7 @@ class Llama {
       const std::size_t width = Scheme::kv_per_head ? config().head_size : config().kv_width();
       if constexpr (gradient_may_reach_scale<key_value>) {
         if (behind_levels == kv_gradient::through_scale)
-          return quantize_kv<with_gradient<key_value, through_scale>>(tape, x, width);
+          return quantize_kv<with_policy<key_value, through_scale>>(tape, x, width);
       }
       QAT_EXPECTS(behind_levels == kv_gradient::as_scheme || gradient_may_reach_scale<key_value>,
                   "the scales of " + to_string(key_value::description) +

@@ -105,23 +105,22 @@ template <policy... Ps>
 
 namespace detail {
 
-template <class Q, class Gradient>
-struct replace_gradient;
-template <class B, class G, class R, class S, class Range, class Grid, class F, class A, class Old,
-          class Gradient>
-struct replace_gradient<basic_quantizer<B, G, R, S, Range, Grid, F, A, Old>, Gradient> {
-  using type = basic_quantizer<B, G, R, S, Range, Grid, F, A, Gradient>;
+template <class Q, class P>
+struct replace_policy;
+template <class... Ps, class P>
+struct replace_policy<basic_quantizer<Ps...>, P> {
+  using type = basic_quantizer<std::conditional_t<Ps::kind == P::kind, P, Ps>...>;
 };
 
 }  // namespace detail
 
-/// Q with another gradient policy: the same codes and levels.
-template <quantizer_like Q, gradient_policy Gradient>
-using with_gradient = typename detail::replace_gradient<Q, Gradient>::type;
+/// Q with P in place of its policy of that kind. Whether the two go together is not asked.
+template <quantizer_like Q, policy P>
+using with_policy = typename detail::replace_policy<Q, P>::type;
 
-/// Whether with_gradient<Q, through_scale> is legal.
+/// Whether with_policy<Q, through_scale> is legal.
 template <class Q>
 concept has_measured_group_scales = quantizer_like<Q> &&
-    scale_gradient_needs_a_measured_scale_of_a_group<with_gradient<Q, through_scale>>;
+    scale_gradient_needs_a_measured_scale_of_a_group<with_policy<Q, through_scale>>;
 
 }  // namespace qat

@@ -55,7 +55,7 @@ TEST_CASE("quantize_kv: the gradient passes straight through or as its policy sa
 }
 
 TEST_CASE("quantize_kv: through_scale adds what the scale of each group passes on") {
-  using Through = qat::with_gradient<KV4Z, qat::through_scale>;
+  using Through = qat::with_policy<KV4Z, qat::through_scale>;
   auto x = uniform_tensor<float>(1, {5, 12}, 3.0f);
   const auto have = gradient_of<Through>(x, 4);
   qat::Tensor<float> expected = uniform_tensor<float>(55, x.shape());

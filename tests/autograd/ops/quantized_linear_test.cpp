@@ -130,9 +130,9 @@ void check_definition() {
 }  // namespace
 
 TEST_CASE("quantized_linear: through_scale adds what the scales of weights and inputs pass on") {
-  using W = qat::with_gradient<W4, qat::through_scale>;
+  using W = qat::with_policy<W4, qat::through_scale>;
   using A4 = qat::Quantizer<qat::bits<4>, qat::per_token>;
-  using A = qat::with_gradient<A4, qat::through_scale>;
+  using A = qat::with_policy<A4, qat::through_scale>;
   auto x = uniform_tensor<float>(1, {rows, in}, 2.0f),
        w = uniform_tensor<float>(2, {out, in}, 1.5f);
   const layer_run straight = run_layer<W4, A4>(x, w), through = run_layer<W, A>(x, w);

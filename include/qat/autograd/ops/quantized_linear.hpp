@@ -46,19 +46,11 @@ template <class Q>
 concept has_row_scales =
     quantizer_like<Q> && !Q::granularity::whole_tensor && (Q::granularity::group_size(0) == 0);
 
-template <class Bits, class Q>
-struct with_bits;
-template <class Bits, class Old, class... Ps>
-struct with_bits<Bits, basic_quantizer<Old, Ps...>> {
-  using type = basic_quantizer<Bits, Ps...>;
-};
-
 /// The narrowest of 2, 4 and 8 bits that holds the codes of W.
 template <class W>
-using product_container = typename with_bits<bits<(W::bit_width <= 2   ? 2
-                                                   : W::bit_width <= 4 ? 4
-                                                                       : 8)>,
-                                             W>::type;
+using product_container = with_policy<W, bits<(W::bit_width <= 2   ? 2
+                                               : W::bit_width <= 4 ? 4
+                                                                   : 8)>>;
 
 /// What is not quantized has no parameters and no codes.
 struct nothing {};
