@@ -38,7 +38,7 @@ struct run_options {
   std::string eos = "stop";  ///< or "ignore"
   bool text_copy = false;
 
-  std::uint64_t steps = 520;
+  std::uint64_t steps = 480;
   std::size_t batch = 4;
   std::size_t accumulation = 1;
   std::optional<float> rate;
